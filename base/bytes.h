@@ -51,7 +51,8 @@ struct view view_from(struct view whole, size_t offset);
 struct view view_first(struct view whole, size_t size);
 // Index of the first `c`, or whole.size when there is none.
 size_t view_index(struct view whole, uint8_t c);
-// Cuts the part before the first `separator` off the front of `rest` (both consumed). The last part ends at the end.
+// Cuts the part before the first `separator` off the front of `rest` (both consumed). The last part ends at
+// the end.
 struct view view_cut(struct view *rest, uint8_t separator);
 // Without spaces and tabs at both ends.
 struct view view_trim(struct view whole);
@@ -62,8 +63,8 @@ struct view view_trim(struct view whole);
 // Copies into a fixed buffer and ends it with NUL; false (and an empty string) when it does not fit.
 [[nodiscard]] bool view_to_cstr(struct view text, char *out, size_t out_size);
 
-// An owned, growing run of bytes with a bound. A failed append (bound or memory) sets `failed`, changes nothing
-// else, and makes every later append fail too, so that a writer checks once at the end.
+// An owned, growing run of bytes with a bound. A failed append (bound or memory) sets `failed`, changes
+// nothing else, and makes every later append fail too, so that a writer checks once at the end.
 struct bytes {
     uint8_t *data;
     size_t size;
@@ -101,7 +102,8 @@ void wipe(void *data, size_t size);
 // Constant-time in the content (the sizes may show). For every comparison of secrets.
 [[nodiscard]] bool equal_secret(const void *a, const void *b, size_t size);
 
-// base64url without padding (RFC 4648 section 5). `out` needs base64url_size(n) bytes; returns what was written.
+// base64url without padding (RFC 4648 section 5). `out` needs base64url_size(n) bytes; returns what was
+// written.
 static inline size_t base64url_size(size_t size)
 {
     return (size * 4 + 2) / 3;

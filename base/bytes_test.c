@@ -76,8 +76,8 @@ static void base64url_is_canonical(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(views_compare_and_cut), cmocka_unit_test(numbers_are_strict),
-        cmocka_unit_test(utf8_is_strict),        cmocka_unit_test(bytes_keep_their_bound),
+        cmocka_unit_test(views_compare_and_cut),  cmocka_unit_test(numbers_are_strict),
+        cmocka_unit_test(utf8_is_strict),         cmocka_unit_test(bytes_keep_their_bound),
         cmocka_unit_test(base64url_is_canonical),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
