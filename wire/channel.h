@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: ISC
+// A channel between two processes: SOCK_SEQPACKET, one message a packet, descriptors beside it. Used by every
+// process. Owns its socket and a bounded queue of packets that the socket would not take yet. Bounds: a
+// packet WIRE_PACKET_MAX, the queue `queue_max_bytes` (a send past it fails; the caller drops or counts).
+// Ends (on_end, once) when the peer is gone, on a packet outside the table's row, or when a handler says so.
+#ifndef WIRE_CHANNEL_H
+#define WIRE_CHANNEL_H
+
+#include "wire/messages.h"
+
+#include <ev.h>
+
+struct channel;
+
+struct channel_events {
+    // One permitted packet; `fd` is a descriptor that came with it, or -1, and is the handler's to close.
+    // false: the packet was not what its row says; the channel ends. The channel may be closed by the
+    // handler.
+    bool (*on_packet)(struct channel *channel, struct view packet, int fd);
+    // The channel has ended by itself: the owner forgets or closes it. Not called by channel_close.
+    void (*on_end)(struct channel *channel, const char *why);
+};
+
+struct channel {
+    struct ev_loop *loop;
+    ev_io reader;
+    ev_io writer;
+    int fd; // -1: closed
+    enum wire_role self, peer;
+    uint16_t index; // which of the peers, for the owner
+    void *owner;
+    const struct channel_events *events;
+    struct channel_packet *first, *last; // waiting to be sent
+    size_t queued_bytes, queue_max_bytes;
+    uint64_t dropped; // sends refused because the queue was full
+};
+
+// Takes over `fd` (made non-blocking) and starts reading. `events` must outlive the channel.
+void channel_open(struct channel *channel, struct ev_loop *loop, int fd, enum wire_role self,
+                  enum wire_role peer, const struct channel_events *events, void *owner,
+                  size_t queue_max_bytes);
+void channel_close(struct channel *channel);
+static inline bool channel_is_open(const struct channel *channel)
+{
+    return channel->fd >= 0;
+}
+// Sends or queues one packet, which must be one that self may say to peer (a bug otherwise). `fd` (or -1)
+// goes with it and is duplicated when queued: the caller keeps its own. false: closed, or the queue is full.
+bool channel_send_fd(struct channel *channel, struct view packet, int fd);
+static inline bool channel_send(struct channel *channel, struct view packet)
+{
+    return channel_send_fd(channel, packet, -1);
+}
+
+// For set-up before the loop runs: one packet, waited for. Returns its size into buffer (WIRE_PACKET_MAX), 0
+// when the peer is gone or on failure; *fd is -1 or a descriptor that is the caller's.
+size_t channel_receive_blocking(int socket, uint8_t *buffer, size_t buffer_size, int *fd);
+// Blocking send, for set-up and stayctl.
+bool channel_send_blocking(int socket, struct view packet, int fd);
+// A connected pair, close-on-exec; false on failure (errno).
+[[nodiscard]] bool channel_pair(int sockets[2]);
+
+// Encode-and-send in one go: CHANNEL_SAY(channel, login, .request = 1, …) → bool.
+#define CHANNEL_SAY(channel_, name_, ...)                                                                    \
+    ({                                                                                                       \
+        struct bytes say_;                                                                                   \
+        bytes_init(&say_, WIRE_PACKET_MAX);                                                                  \
+        bool said_ = wire_##name_##_encode(&say_, &(struct wire_##name_){__VA_ARGS__}) &&                    \
+                     channel_send((channel_), bytes_view(&say_));                                            \
+        bytes_release(&say_);                                                                                \
+        said_;                                                                                               \
+    })
+
+#endif
