@@ -4,9 +4,8 @@
 //   const browser = await startBrowser();
 //   const page = await browser.newPage();
 import { existsSync } from 'node:fs';
-import { after } from 'node:test';
 import { chromium } from 'playwright-core';
-import { temporaryFolder } from './process.mjs';
+import { atEnd, temporaryFolder } from './process.mjs';
 
 const places = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
 
@@ -21,6 +20,6 @@ export async function startBrowser({ args = [], ...options } = {}) {
     env: { ...process.env, HOME: home, XDG_CONFIG_HOME: home, XDG_CACHE_HOME: home },
     ...options,
   });
-  after(() => browser.close()); // a story that failed must not wait for it
+  atEnd(() => browser.close()); // a story that failed must not wait for it
   return browser;
 }

@@ -18,6 +18,12 @@ import { setTimeout as delay } from 'node:timers/promises';
 const running = new Set();
 const folders = new Set();
 const handedOut = new Set();
+const endings = [];
+
+/** Something to be called after all tests of the file, in whichever test it was started. */
+export function atEnd(ending) {
+  endings.push(ending);
+}
 
 function cleanUp() {
   for (const program of running) program.killTree();
@@ -27,7 +33,11 @@ function cleanUp() {
 }
 
 process.on('exit', cleanUp);
-after(cleanUp);
+process.on('uncaughtExceptionMonitor', cleanUp); // node:test may end without the event "exit"
+after(async () => {
+  await Promise.allSettled(endings.map((ending) => ending()));
+  cleanUp();
+});
 for (const [name, number] of [['SIGINT', 2], ['SIGTERM', 15], ['SIGHUP', 1]]) {
   process.on(name, () => process.exit(128 + number));
 }
