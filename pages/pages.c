@@ -96,7 +96,7 @@ static const struct template_field admin_fields[] = {
     TEMPLATE_FIELD(struct pages_admin, add_email),
     TEMPLATE_FIELD(struct pages_admin, add_groups),
     TEMPLATE_FIELD(struct pages_admin, invite_error),
-    TEMPLATE_FIELD(struct pages_admin, invite_email),
+    TEMPLATE_FIELD(struct pages_admin, invite_days),
     TEMPLATE_FIELD(struct pages_admin, invite_groups),
 };
 static const struct template_type admin_type = TEMPLATE_TYPE(struct pages_admin, admin_fields);

@@ -128,8 +128,8 @@ struct pages_admin {
     struct view add_email;
     struct view add_groups;
     struct view invite_error; // about the form to invite
-    struct view invite_email;
     struct view invite_groups;
+    struct view invite_days; // as typed before; empty: 7
 };
 
 struct pages_admin_user {
