@@ -15,12 +15,6 @@ import { descendants, freePort, Program, run, temporaryFolder, until } from './p
 const bin = resolve(process.env.STAYD_BIN ?? new URL('../../build-asan/bin', import.meta.url).pathname);
 const SANITIZER = /^.*(?:ERROR: \w+Sanitizer|runtime error:|SUMMARY: \w+Sanitizer).*$/m;
 
-// Leaks are looked for in the unit tests: in a sandbox the leak checker can't stop its threads.
-const SANITIZERS = {
-  ASAN_OPTIONS: 'detect_leaks=0:abort_on_error=1:strict_string_checks=1',
-  UBSAN_OPTIONS: 'halt_on_error=1:abort_on_error=1:print_stacktrace=1',
-};
-
 export function executable(name) {
   const path = join(bin, name);
   try {
@@ -111,7 +105,7 @@ export class Stayd {
 
   spawn() {
     this.program = new Program(executable('stayd'), ['-c', this.configFile], {
-      cwd: this.folder, env: { ...SANITIZERS, ...this.env },
+      cwd: this.folder, env: this.env,
     });
   }
 
@@ -149,7 +143,7 @@ export class Stayd {
   ctl(...args) {
     const options = typeof args.at(-1) === 'object' ? args.pop() : {};
     return run(executable('stayctl'), ['-c', this.configFile, ...args.map(String)], {
-      cwd: this.folder, ...options, env: { ...SANITIZERS, ...options.env },
+      cwd: this.folder, ...options,
     });
   }
 
