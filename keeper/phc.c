@@ -6,6 +6,7 @@
 
 #include <assert.h>
 #include <sodium.h>
+#include <stdio.h>
 
 #define SALT_SIZE   crypto_pwhash_argon2id_SALTBYTES
 #define DIGEST_SIZE 32

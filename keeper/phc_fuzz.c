@@ -2,6 +2,8 @@
 // Fuzz target of keeper/phc: stored hashes may come from an imported file.
 #include "keeper/phc.h"
 
+#include <stdlib.h>
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

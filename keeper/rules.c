@@ -6,6 +6,7 @@
 // the length, so it sees two windows of a long password; a part can't be harder to guess than the whole.
 #include "keeper/rules.h"
 
+#include <stdio.h>
 #include <zxcvbn.h>
 
 #define WINDOW_SIZE 72
