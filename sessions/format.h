@@ -141,15 +141,15 @@ struct sessions_header {
     _Atomic uint64_t moves;
     _Atomic uint32_t idle_clock;
     _Atomic uint32_t core_generation; // raised by every core that opens the tables
-    _Atomic uint64_t live;            // entries that are occupied
-    uint8_t reserved1[24];
+    uint8_t reserved1[32];
     // The writer's own.
+    _Atomic uint64_t live; // entries that are occupied
     _Atomic uint64_t bucket_max;
     _Atomic uint64_t allocated;    // bytes of the bucket area that have pages
     _Atomic uint64_t change;       // kind << 40 | place << 32 | bucket
     _Atomic uint64_t live_before;  // live when `change` was begun
     _Atomic uint64_t pending_high; // places of `pending` ever used
-    uint8_t reserved2[24];
+    uint8_t reserved2[16];
     uint8_t reserved3[SESSIONS_HEADER_BYTES - 128];
 };
 
@@ -200,7 +200,7 @@ static_assert(sizeof(struct sessions_bucket) == 512);
 static_assert(offsetof(struct sessions_bucket, entry) == 64);
 static_assert(sizeof(struct sessions_pending_place) == 64);
 static_assert(sizeof(struct sessions_header) == SESSIONS_HEADER_BYTES);
-static_assert(offsetof(struct sessions_header, bucket_max) == 64);
+static_assert(offsetof(struct sessions_header, live) == 64);
 static_assert(offsetof(struct sessions_file, bucket) == SESSIONS_HEADER_BYTES + SESSIONS_PENDING_MAX * 64);
 static_assert(sizeof(struct accounts_slot) == 128);
 static_assert(offsetof(struct accounts_slot, body) == 32);

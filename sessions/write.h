@@ -64,7 +64,7 @@ enum sessions_opened {
 // Frees the bitmap. The files stay as they are, valid for readers.
 void sessions_writer_release(struct sessions_writer *writer);
 
-// ---- sessions (write.c)
+// ---- sessions (write_sessions.c)
 
 struct sessions_row {
     uint8_t selector[16];
