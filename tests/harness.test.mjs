@@ -6,6 +6,7 @@ import { test } from 'node:test';
 import { startApp } from './lib/app.mjs';
 import { startBrowser } from './lib/browser.mjs';
 import { startCaddy } from './lib/caddy.mjs';
+import { makeCertificate } from './lib/certificate.mjs';
 import { Client, CookieJar, hiddenField, MalformedResponse, parseResponses, raw } from './lib/http.mjs';
 import { startNginx } from './lib/nginx.mjs';
 import { descendants, Program, run, until } from './lib/process.mjs';
@@ -71,6 +72,23 @@ test('exact bytes go out and responses come in, pipelined, by halves and over a 
   assert.equal(unix.responses[0].status, 200);
   const bad = await raw(nginx.port, 'GET /\r\nbad\r\n\r\n');
   assert.equal(bad.closed, true);
+  await nginx.stop();
+});
+
+test('https, with a certificate that the client trusts', async () => {
+  const { certificate, key, text } = await makeCertificate(['login.example.org']);
+  const nginx = await startNginx(({ port }) => `server {
+    listen 127.0.0.1:${port} ssl;
+    ssl_certificate ${certificate};
+    ssl_certificate_key ${key};
+    return 200 "$host";
+  }`);
+  const client = new Client('https://login.example.org/', {
+    connect: { host: '127.0.0.1', port: nginx.port }, tls: { ca: text, rejectUnauthorized: true },
+  });
+  assert.equal((await client.get('/')).text, 'login.example.org');
+  const request = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n';
+  assert.equal((await raw(nginx.port, request, { count: 1, tls: {} })).responses[0].text, 'a');
   await nginx.stop();
 });
 
