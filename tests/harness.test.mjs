@@ -147,6 +147,17 @@ test('a program that ignores SIGTERM is killed with its children', async () => {
   assert.equal(killed, true);
 });
 
+test('what outlives its parent is still found, and killed', async () => {
+  const program = new Program('sh', ['-c', 'sleep 300 & sleep 300 & wait']);
+  const below = await until(() => descendants(program.pid).length === 2 && descendants(program.pid));
+  process.kill(program.pid, 'SIGKILL');
+  await program.exited;
+  assert.equal(descendants(program.pid).length, 2);
+  program.killTree();
+  await until(() => descendants(program.pid).length === 0);
+  assert.equal(below.every(({ name }) => /sleep/.test(name)), true);
+});
+
 test('small readers and writers', () => {
   assert.equal(configText({ listen: ['a:1', 'b:2'], left_out: null }, [{ host: 'x', group: 'g' }]),
     'listen = a:1\nlisten = b:2\n\n[rule]\nhost = x\ngroup = g\n');

@@ -205,9 +205,14 @@ export class Stayd {
     if (!this.program) return null;
     const below = this.pid ? descendants(this.pid) : [];
     const how = await this.program.stop(signal, timeout);
-    await until(() => below.every(({ pid }) => gone(pid)), { timeout: 5000, what: 'all children gone' });
-    this.earlier += this.program.output;
+    const { program } = this;
+    this.earlier += program.output;
     this.program = null;
+    try {
+      await until(() => below.every(({ pid }) => gone(pid)), { timeout: 5000, what: 'all children gone' });
+    } finally {
+      program.killTree();
+    }
     const report = this.earlier.match(SANITIZER);
     if (report) throw new Error(`a sanitizer's report: ${report[0]}\n${this.earlier.slice(report.index, report.index + 6000)}`);
     return how;
