@@ -82,8 +82,10 @@ void flow_end_all(struct core *core, struct flow *flow, const struct id16 *accou
                   const struct id16 *keep, flow_step then)
 {
     struct sessions_pending pending = {.kind = SESSIONS_PENDING_END_ALL, .account = *account, .epoch = epoch};
+    struct id16 kept = {{0}};
     uint32_t place;
     if (keep != NULL) {
+        kept = *keep;
         memcpy(pending.selector, keep->byte, 16);
     }
     if (!sessions_pending_add(core->tables, &pending, &place)) {
@@ -96,7 +98,7 @@ void flow_end_all(struct core *core, struct flow *flow, const struct id16 *accou
     sessions_end_all(core->tables, account, epoch, keep != NULL ? keep->byte : NULL);
     tombstones_open(&core->tombstones, account);
     ASK_STORE(core, flow, all_ended, store_account_epoch, .id = *account, .epoch = epoch,
-              .has_keep = keep != NULL, .keep = keep != NULL ? *keep : (struct id16){0});
+              .has_keep = keep != NULL, .keep = kept);
 }
 
 bool flow_intend_end_all(struct core *core, struct flow *flow, const struct id16 *account, uint32_t epoch,

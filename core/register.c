@@ -130,14 +130,17 @@ static void account_added(struct core *core, struct flow *flow, const struct ans
 static void add_account(struct core *core, struct flow *flow, struct view phc)
 {
     bool setup = is_setup(flow);
+    bool invited = !setup && flow->ask.register_account.invite.size > 0;
+    struct hash32 invite = {{0}};
     struct id16 id;
     core_random(core, id.byte, sizeof(id.byte));
-    bool invited = !setup && flow->ask.register_account.invite.size > 0;
+    if (invited) {
+        invite = token_hash(flow->ask.register_account.invite);
+    }
     ASK_STORE(core, flow, account_added, store_account_add, .id = id, .name = view_of_cstr(flow->name),
               .email = email_of(flow), .groups = setup ? VIEW(WIRE_ADMIN_GROUP) : view_of_cstr(flow->groups),
               .flags = setup ? WIRE_ACCOUNT_EMAIL_VERIFIED : 0, .phc = phc, .created = wall_s(core),
-              .first = setup, .has_invite = invited,
-              .invite_hash = invited ? token_hash(flow->ask.register_account.invite) : (struct hash32){0});
+              .first = setup, .has_invite = invited, .invite_hash = invite);
 }
 
 static void hashed(struct core *core, struct flow *flow, const struct answer *answer)
