@@ -11,14 +11,15 @@
 #include <sodium.h>
 
 // Wiring of requests to handlers: the message, its handler. Decoding is the same for all.
-#define REQUESTS(X)                                                                                          \
-    X(session_lookup)                                                                                        \
-    X(login)                                                                                                 \
-    X(register_account)                                                                                      \
-    X(setup) X(setup_state) X(logout) X(session_show) X(session_list) X(session_end) X(session_end_others)   \
-        X(password_change) X(account_list) X(account_show) X(account_add) X(account_set) X(account_password) \
-            X(account_invite) X(account_delete) X(account_sessions) X(account_sessions_end)                  \
-                X(any_session_end) X(audit_list) X(status)
+// clang-format off
+#define REQUESTS(X) \
+    X(session_lookup) X(login) X(register_account) X(setup) \
+    X(setup_state) X(logout) X(session_show) X(session_list) \
+    X(session_end) X(session_end_others) X(password_change) X(account_list) \
+    X(account_show) X(account_add) X(account_set) X(account_password) \
+    X(account_invite) X(account_delete) X(account_sessions) X(account_sessions_end) \
+    X(any_session_end) X(audit_list) X(status)
+// clang-format on
 
 #define COPY_ORIGIN(type, field, size_max) flow->origin.field = message->field;
 #define X(name)                                                                                              \

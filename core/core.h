@@ -40,15 +40,15 @@ struct core_settings {
 };
 
 // Figures for the stats page; the shell copies them.
-#define CORE_COUNTERS(X)                                                                                     \
-    X(logins_granted)                                                                                        \
-    X(logins_refused)                                                                                        \
-    X(logins_throttled)                                                                                      \
-    X(logins_unavailable) X(registrations_granted) X(registrations_refused) X(registrations_unavailable)     \
-        X(throttled) X(flows_active) X(flows_refused) X(flows_timed_out) X(sessions_granted)                 \
-            X(sessions_ended) X(sessions_expired) X(lookups_found) X(lookups_none) X(lookups_failed)         \
-                X(tombstones) X(ends_pending) X(gate_waiting) X(gate_refused) X(gate_expired)                \
-                    X(gate_entered)
+// clang-format off
+#define CORE_COUNTERS(X) \
+    X(logins_granted) X(logins_refused) X(logins_throttled) X(logins_unavailable) \
+    X(registrations_granted) X(registrations_refused) X(registrations_unavailable) X(throttled) \
+    X(flows_active) X(flows_refused) X(flows_timed_out) X(sessions_granted) \
+    X(sessions_ended) X(sessions_expired) X(lookups_found) X(lookups_none) \
+    X(lookups_failed) X(tombstones) X(ends_pending) X(gate_waiting) \
+    X(gate_refused) X(gate_expired) X(gate_entered)
+// clang-format on
 struct core_counters {
 #define X(name) uint64_t name;
     CORE_COUNTERS(X)
