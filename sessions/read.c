@@ -22,7 +22,7 @@
 //   6. What does not fit (addressing, slots, lengths, kinds) is a MISS, never an access outside the mappings.
 #include "sessions/read.h"
 
-enum { CHECK_TRIES = 8 };
+enum { CHECK_TRIES = 32 };
 
 #define LOAD(word) atomic_load_explicit(&(word), memory_order_acquire)
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: ISC
 // Every verb of the writer, seen by the writer and by a reader.
 #include "sessions/write.h"
-#include "sessions/tables_harness.h"
+#include "sessions/testing/tables.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -427,6 +427,24 @@ static void an_account_granted_during_a_pass_stays(void **state)
     expect(1, SESSIONS_REASON_NONE);
 }
 
+// Sessions that move past the sweep take their accounts' use with them.
+static void nothing_in_use_is_swept_away(void **state)
+{
+    (void)state;
+    enum { MOVING = 4000 };
+    struct sessions_swept swept;
+    uint32_t freed = 0;
+    for (uint64_t i = 0; i < MOVING; i++) {
+        struct sessions_account_ref ref = put(i, 0, 1);
+        insert(i, &ref);
+        sessions_sweep(&tables.writer, 20, 2000, &swept);
+        freed += swept.accounts_freed;
+    }
+    assert_int_equal(freed, 0);
+    for (uint64_t i = 0; i < MOVING; i++)
+        expect(i, SESSIONS_REASON_NONE);
+}
+
 static void another_core_takes_over(void **state)
 {
     (void)state;
@@ -501,6 +519,7 @@ int main(void)
         TABLES_TEST(without_pages_nothing_grows_and_nothing_breaks),
         TABLES_TEST(the_sweep_removes_what_is_over),
         TABLES_TEST(an_account_granted_during_a_pass_stays),
+        TABLES_TEST(nothing_in_use_is_swept_away),
         TABLES_TEST(another_core_takes_over),
         TABLES_TEST(many_sessions_come_and_go),
     };

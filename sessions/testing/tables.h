@@ -2,8 +2,8 @@
 // Tables for tests: memory that is out of bounds until it is allocated, sessions and accounts made from
 // numbers, so that what a check answers can be compared with what it must be. Used by this room's tests and
 // benches only.
-#ifndef SESSIONS_TABLES_HARNESS_H
-#define SESSIONS_TABLES_HARNESS_H
+#ifndef SESSIONS_TESTING_TABLES_H
+#define SESSIONS_TESTING_TABLES_H
 
 #include "sessions/write.h"
 #include "sessions/write_parts.h"
@@ -74,11 +74,62 @@ static inline void tables_init(struct tables *tables, uint64_t sessions_max)
         abort();
 }
 
+// All pages at once, for tables that images are put into.
+static inline void tables_allocate_all(struct tables *tables)
+{
+    if (!tables_allocate(tables, SESSIONS_FILE, 0, tables->sessions_size) ||
+        !tables_allocate(tables, SESSIONS_ACCOUNTS_FILE, 0, tables->accounts_size))
+        abort();
+}
+
 static inline void tables_release(struct tables *tables)
 {
     sessions_writer_release(&tables->writer);
     munmap(tables->sessions_map, tables->sessions_size);
     munmap(tables->accounts_map, tables->accounts_size);
+}
+
+// ---- what a crash leaves: the files as they were before one store
+
+struct tables_image {
+    uint8_t *bytes;
+    uint64_t sessions_size;
+    uint64_t slots_size;
+    uint64_t index_size;
+};
+
+static inline uint64_t image_offset(const struct tables *tables)
+{
+    return (uint64_t)((uint8_t *)tables->writer.index - tables->accounts_map);
+}
+
+static inline void image_take(const struct tables *tables, struct tables_image *image)
+{
+    const struct accounts_header *accounts = &tables->writer.accounts->header;
+    image->sessions_size =
+        offsetof(struct sessions_file, bucket) + READ(tables->writer.sessions->header.allocated);
+    image->slots_size = SESSIONS_HEADER_BYTES + READ(accounts->slots_allocated);
+    image->index_size = READ(accounts->index_allocated);
+    if (image->bytes == NULL)
+        image->bytes = malloc(tables->sessions_size + tables->accounts_size);
+    if (image->bytes == NULL)
+        abort();
+    uint8_t *to = image->bytes;
+    memcpy(to, tables->sessions_map, image->sessions_size);
+    memcpy(to + image->sessions_size, tables->accounts_map, image->slots_size);
+    memcpy(to + image->sessions_size + image->slots_size, tables->accounts_map + image_offset(tables),
+           image->index_size);
+}
+
+// Into tables of the same size, whose writer has been opened before and is released here.
+static inline void image_put(struct tables *tables, const struct tables_image *image)
+{
+    uint64_t offset = image_offset(tables);
+    sessions_writer_release(&tables->writer);
+    memcpy(tables->sessions_map, image->bytes, image->sessions_size);
+    memcpy(tables->accounts_map, image->bytes + image->sessions_size, image->slots_size);
+    memcpy(tables->accounts_map + offset, image->bytes + image->sessions_size + image->slots_size,
+           image->index_size);
 }
 
 // ---- sessions and accounts by number
