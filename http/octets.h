@@ -65,4 +65,31 @@ static inline size_t http_octet_text_end(const uint8_t *data, size_t from, size_
     return at;
 }
 
+// Index of the first byte that is not of a token; `size` when there is none.
+static inline size_t http_octet_token_end(const uint8_t *data, size_t size)
+{
+    size_t at = 0;
+#if defined(__SSE2__)
+    // Letters, digits and '-' by the sixteen: most names are nothing else. What stops it is looked at below.
+    for (; size - at >= 16; at += 16) {
+        __m128i text = _mm_loadu_si128((const __m128i *)(const void *)(data + at));
+        __m128i letter =
+            _mm_add_epi8(_mm_or_si128(text, _mm_set1_epi8(0x20)), _mm_set1_epi8((char)(0x80 - 'a')));
+        __m128i digit = _mm_add_epi8(text, _mm_set1_epi8((char)(0x80 - '0')));
+        __m128i plain = _mm_cmplt_epi8(letter, _mm_set1_epi8(-128 + 26));
+        plain = _mm_or_si128(plain, _mm_cmplt_epi8(digit, _mm_set1_epi8(-128 + 10)));
+        plain = _mm_or_si128(plain, _mm_cmpeq_epi8(text, _mm_set1_epi8('-')));
+        unsigned found = (unsigned)_mm_movemask_epi8(plain) ^ 0xffffu;
+        if (found != 0) {
+            at += (size_t)__builtin_ctz(found);
+            break;
+        }
+    }
+#endif
+    while (at < size && http_octet_is(data[at], HTTP_OCTET_TOKEN)) {
+        at++;
+    }
+    return at;
+}
+
 #endif

@@ -170,10 +170,7 @@ static bool parse_method(struct http_request *request, struct view name)
 static enum http_reason request_line(struct http_request *request, struct view line,
                                      const struct http_limits *limits)
 {
-    size_t method_end = 0;
-    while (method_end < line.size && http_octet_is(line.data[method_end], HTTP_OCTET_TOKEN)) {
-        method_end++;
-    }
+    size_t method_end = http_octet_token_end(line.data, line.size);
     if (method_end == 0 || method_end == line.size || line.data[method_end] != ' ') {
         return method_end == line.size ? HTTP_REASON_REQUEST_LINE : HTTP_REASON_METHOD_TOKEN;
     }
@@ -211,10 +208,7 @@ static void note_known(struct http_request *request, struct view name)
 // Where the name ends, at its colon; the reason when there is none.
 static enum http_reason header_name(struct view line, size_t *name_size)
 {
-    size_t at = 0;
-    while (at < line.size && http_octet_is(line.data[at], HTTP_OCTET_TOKEN)) {
-        at++;
-    }
+    size_t at = http_octet_token_end(line.data, line.size);
     if (at == line.size) {
         return HTTP_REASON_HEADER_COLON;
     }

@@ -91,11 +91,7 @@ void http_write_status(struct bytes *out, unsigned status)
 
 static bool is_token(struct view name)
 {
-    size_t at = 0;
-    while (at < name.size && http_octet_is(name.data[at], HTTP_OCTET_TOKEN)) {
-        at++;
-    }
-    return at > 0 && at == name.size;
+    return name.size > 0 && http_octet_token_end(name.data, name.size) == name.size;
 }
 
 void http_write_header(struct bytes *out, struct view name, struct view value)

@@ -6,6 +6,7 @@ import { test } from 'node:test';
 import { startApp } from './lib/app.mjs';
 import { startBrowser } from './lib/browser.mjs';
 import { startCaddy } from './lib/caddy.mjs';
+import { makeCertificate } from './lib/certificate.mjs';
 import { Client, CookieJar, hiddenField, MalformedResponse, parseResponses, raw } from './lib/http.mjs';
 import { startNginx } from './lib/nginx.mjs';
 import { descendants, Program, run, until } from './lib/process.mjs';
@@ -74,6 +75,23 @@ test('exact bytes go out and responses come in, pipelined, by halves and over a 
   await nginx.stop();
 });
 
+test('https, with a certificate that the client trusts', async () => {
+  const { certificate, key, text } = await makeCertificate(['login.example.org']);
+  const nginx = await startNginx(({ port }) => `server {
+    listen 127.0.0.1:${port} ssl;
+    ssl_certificate ${certificate};
+    ssl_certificate_key ${key};
+    return 200 "$host";
+  }`);
+  const client = new Client('https://login.example.org/', {
+    connect: { host: '127.0.0.1', port: nginx.port }, tls: { ca: text, rejectUnauthorized: true },
+  });
+  assert.equal((await client.get('/')).text, 'login.example.org');
+  const request = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n';
+  assert.equal((await raw(nginx.port, request, { count: 1, tls: {} })).responses[0].text, 'a');
+  await nginx.stop();
+});
+
 test('the reader refuses malformed responses', () => {
   for (const bytes of [
     'HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\na',
@@ -127,6 +145,17 @@ test('a program that ignores SIGTERM is killed with its children', async () => {
   await until(() => descendants(program.pid).length === 1);
   const { killed } = await program.stop('SIGTERM', 200);
   assert.equal(killed, true);
+});
+
+test('what outlives its parent is still found, and killed', async () => {
+  const program = new Program('sh', ['-c', 'sleep 300 & sleep 300 & wait']);
+  const below = await until(() => descendants(program.pid).length === 2 && descendants(program.pid));
+  process.kill(program.pid, 'SIGKILL');
+  await program.exited;
+  assert.equal(descendants(program.pid).length, 2);
+  program.killTree();
+  await until(() => descendants(program.pid).length === 0);
+  assert.equal(below.every(({ name }) => /sleep/.test(name)), true);
 });
 
 test('small readers and writers', () => {

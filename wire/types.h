@@ -80,12 +80,13 @@ enum wire_store_outcome {
 };
 enum wire_conflict {
     WIRE_CONFLICT_NONE = 0,
-    WIRE_CONFLICT_NAME = 1,     // the user name exists
-    WIRE_CONFLICT_INVITE = 2,   // the invitation is gone
-    WIRE_CONFLICT_FIRST = 3,    // there is an account already
-    WIRE_CONFLICT_EPOCH = 4,    // the account's sessions were ended meanwhile
-    WIRE_CONFLICT_DISABLED = 5, // the account was disabled meanwhile
-    WIRE_CONFLICT_PASSWORD = 6, // the password was changed meanwhile
+    WIRE_CONFLICT_NAME = 1,               // the user name exists
+    WIRE_CONFLICT_INVITE = 2,             // the invitation is gone
+    WIRE_CONFLICT_FIRST = 3,              // there is an account already
+    WIRE_CONFLICT_EPOCH = 4,              // the account's sessions were ended meanwhile
+    WIRE_CONFLICT_DISABLED = 5,           // the account was disabled meanwhile
+    WIRE_CONFLICT_PASSWORD = 6,           // the password was changed meanwhile
+    WIRE_CONFLICT_LAST_ADMINISTRATOR = 7, // no enabled administrator would be left
 };
 
 // The verdict of stayd-hash.
@@ -146,6 +147,10 @@ enum wire_memory_kind {
 #define WIRE_AGENT_MAX        160
 #define WIRE_DEVICE_MAX       160
 #define WIRE_PACKET_MAX       65536
+
+// A child's exit status that says: starting it again would end the same way (a damaged or newer database, a
+// folder without rights). It has written why to its log. EX_CONFIG of sysexits.h.
+#define WIRE_EXIT_DATA 78
 
 // The group whose members administer stayd.
 #define WIRE_ADMIN_GROUP "admins"

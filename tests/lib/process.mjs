@@ -94,7 +94,10 @@ export async function listening(port, host = '127.0.0.1') {
   }
 }
 
-/** All processes below `pid`: [{ pid, parent, name }], nearest first; `name` is the executable's. */
+/**
+ * All processes below `pid`, and those of its session that outlived their parents:
+ * [{ pid, parent, session, name }]; `name` is the executable's.
+ */
 export function descendants(pid) {
   const all = [];
   for (const entry of readdirSync('/proc')) {
@@ -102,10 +105,10 @@ export function descendants(pid) {
     const found = describe(Number(entry));
     if (found) all.push(found);
   }
-  const below = [];
+  const below = all.filter((one) => one.session === pid && one.pid !== pid);
   for (let parents = [pid]; parents.length > 0;) {
     const level = all.filter((one) => parents.includes(one.parent));
-    below.push(...level);
+    below.push(...level.filter((one) => !below.includes(one)));
     parents = level.map((one) => one.pid);
   }
   return below;
@@ -116,7 +119,7 @@ function describe(pid) {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
     const after = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
     if (after[0] === 'Z' || after[0] === 'X') return null;
-    return { pid, parent: Number(after[1]), name: executableName(pid, stat) };
+    return { pid, parent: Number(after[1]), session: Number(after[3]), name: executableName(pid, stat) };
   } catch {
     return null; // gone meanwhile
   }

@@ -10,6 +10,7 @@ import { accessSync, constants, readFileSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
 import https from 'node:https';
 import { join, resolve } from 'node:path';
+import { makeCertificate } from './certificate.mjs';
 import { descendants, freePort, Program, run, temporaryFolder, until } from './process.mjs';
 
 const bin = resolve(process.env.STAYD_BIN ?? new URL('../../build-asan/bin', import.meta.url).pathname);
@@ -204,9 +205,14 @@ export class Stayd {
     if (!this.program) return null;
     const below = this.pid ? descendants(this.pid) : [];
     const how = await this.program.stop(signal, timeout);
-    await until(() => below.every(({ pid }) => gone(pid)), { timeout: 5000, what: 'all children gone' });
-    this.earlier += this.program.output;
+    const { program } = this;
+    this.earlier += program.output;
     this.program = null;
+    try {
+      await until(() => below.every(({ pid }) => gone(pid)), { timeout: 5000, what: 'all children gone' });
+    } finally {
+      program.killTree();
+    }
     const report = this.earlier.match(SANITIZER);
     if (report) throw new Error(`a sanitizer's report: ${report[0]}\n${this.earlier.slice(report.index, report.index + 6000)}`);
     return how;
@@ -225,23 +231,26 @@ function gone(pid) {
 /**
  * Writes a configuration without starting anything; start() does.
  * config: keys over the defaults (null leaves one out); rules: [{ host, path, group, … }] or text.
+ * tls: true, or what makeCertificate returned, to speak https by itself.
  */
-export async function prepareStayd({ config = {}, rules = [], env = {}, timeout = 20_000, scheme = 'http' } = {}) {
+export async function prepareStayd({ config = {}, rules = [], env = {}, timeout = 20_000, tls = false } = {}) {
   const folder = temporaryFolder('stayd');
   const [port, opsPort] = [await freePort(), await freePort()];
-  const url = `${scheme}://127.0.0.1:${port}`;
+  const certificate = tls === true ? await makeCertificate() : tls;
+  const url = `${certificate ? 'https' : 'http'}://127.0.0.1:${port}`;
   const dataDir = config.data_dir ?? join(folder, 'data');
   const all = {
     public_url: url,
     listen: `127.0.0.1:${port}`,
     ops_listen: `127.0.0.1:${opsPort}`,
     data_dir: dataDir,
+    ...(certificate && { tls_certificate: certificate.certificate, tls_key: certificate.key }),
     ...config,
   };
   const configFile = join(folder, 'stayd.conf');
   writeFileSync(configFile, configText(all, rules));
   const server = new Stayd({ folder, configFile, dataDir, url, port, opsPort, env, timeout });
-  return Object.assign(server, { config: all, rules });
+  return Object.assign(server, { config: all, rules, certificate });
 }
 
 /** Starts stayd and waits until it is ready. */

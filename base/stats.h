@@ -1,0 +1,382 @@
+// SPDX-License-Identifier: ISC
+// The stats page: one shared page run per process, with its counters, gauges, latency histograms and the
+// black box that explains a death. Every process writes its own page; stayd-watch maps all of them read-only;
+// the supervisor owns the files (memfd) and reads the black box after a death. Owns: a mapping. Bounds:
+// everything is fixed in size; adding a row changes STATS_FORMAT. One thread writes a page's plain counters;
+// other threads use the `_shared` verbs. Never in a page: bytes of a request, secrets, names, addresses read
+// from faulting instructions.
+#ifndef BASE_STATS_H
+#define BASE_STATS_H
+
+#include "base/bytes.h"
+
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+    STATS_MAGIC = 0x73746179, // "stay"
+    STATS_FORMAT = 1,
+    STATS_OCTAVES = 41,    // histograms tell values apart up to 2^41 (37 minutes in ns)
+    STATS_SUB_BUCKETS = 8, // per octave: at most 12.5 % wide
+    STATS_BUCKETS = (STATS_OCTAVES - 2) * STATS_SUB_BUCKETS,
+    STATS_BACKTRACE_MAX = 32,
+    STATS_MODULES_MAX = 24,
+    STATS_BUILD_ID_SIZE = 20,
+};
+
+// Processes, in the order of their numeric fallback users (59310 + role).
+// clang-format off
+#define STATS_ROLES(X) \
+    X(supervisor, "stayd") \
+    X(front, "stayd-front") \
+    X(core, "stayd-core") \
+    X(store, "stayd-store") \
+    X(hash, "stayd-hash") \
+    X(key, "stayd-key") \
+    X(watch, "stayd-watch")
+
+// Classes of requests: identifier, label. The first is "no request in flight".
+#define STATS_CLASSES(X) \
+    X(none, "none") \
+    X(check, "check") \
+    X(login, "login") \
+    X(logout, "logout") \
+    X(register, "register") \
+    X(password, "password") \
+    X(setup, "setup") \
+    X(session, "session") \
+    X(account, "account") \
+    X(admin, "admin") \
+    X(page, "page") \
+    X(asset, "asset") \
+    X(health, "health") \
+    X(control, "control") \
+    X(malformed, "malformed") \
+    X(other, "other")
+
+// Counters and gauges: identifier, kind, family, labels ("" or `name="value"`), help of the family.
+// Rows of one family stand together. A role leaves alone what it does not use.
+#define STATS_COUNTERS(X) \
+    X(heartbeat_ms, gauge, "heartbeat_milliseconds", "", "Monotonic time of the last heartbeat answered") \
+    X(loop_turns, counter, "loop_turns", "", "Turns of the event loop") \
+    X(messages_sent, counter, "messages", "direction=\"sent\"", "Messages between processes") \
+    X(messages_received, counter, "messages", "direction=\"received\"", "Messages between processes") \
+    X(messages_dropped, counter, "messages_dropped", "", "Messages dropped because a queue was full") \
+    X(messages_queued, gauge, "messages_queued", "", "Messages waiting to be written") \
+    X(log_lines, counter, "log_lines", "", "Log lines written") \
+    X(log_lines_dropped, counter, "log_lines_dropped", "", "Log lines lost because standard error was full") \
+    X(checks_valid, counter, "checks", "answer=\"valid\"", "Session checks by answer") \
+    X(checks_invalid, counter, "checks", "answer=\"invalid\"", "Session checks by answer") \
+    X(checks_unknown, counter, "checks", "answer=\"unknown\"", "Session checks by answer") \
+    X(checks_denied, counter, "checks", "answer=\"denied\"", "Session checks by answer") \
+    X(table_retries, counter, "table_retries", "", "Reads of a table bucket begun again because it was being written") \
+    X(table_misses, counter, "table_misses", "", "Checks that had to ask core") \
+    X(table_mismatches, counter, "table_mismatches", "", "Reads whose owner, generation or epoch did not fit") \
+    X(seen_dropped, counter, "seen_dropped", "", "Notes of a session seen that found the ring full") \
+    X(connections_open, gauge, "connections_open", "", "Connections open now") \
+    X(connections_accepted, counter, "connections", "outcome=\"accepted\"", "Connections by outcome") \
+    X(connections_refused_full, counter, "connections", "outcome=\"full\"", "Connections by outcome") \
+    X(connections_refused_source, counter, "connections", "outcome=\"source_full\"", "Connections by outcome") \
+    X(connections_refused_penalty, counter, "connections", "outcome=\"penalised\"", "Connections by outcome") \
+    X(connections_timed_out, counter, "connections_timed_out", "", "Connections closed for being too slow") \
+    X(connections_idle_closed, counter, "connections_idle_closed", "", "Connections closed for being idle") \
+    X(tls_handshakes_done, counter, "tls_handshakes", "outcome=\"done\"", "TLS handshakes by outcome") \
+    X(tls_handshakes_failed, counter, "tls_handshakes", "outcome=\"failed\"", "TLS handshakes by outcome") \
+    X(core_asked, counter, "core_requests", "outcome=\"asked\"", "Requests to core by outcome") \
+    X(core_timed_out, counter, "core_requests", "outcome=\"timed_out\"", "Requests to core by outcome") \
+    X(core_unreachable, counter, "core_requests", "outcome=\"unreachable\"", "Requests to core by outcome") \
+    X(core_waiting, gauge, "core_waiting", "", "Requests waiting for core now") \
+    X(core_connected, gauge, "core_connected", "", "1 while the channel to core stands") \
+    X(logins_granted, counter, "logins", "outcome=\"granted\"", "Log-ins by outcome") \
+    X(logins_refused, counter, "logins", "outcome=\"refused\"", "Log-ins by outcome") \
+    X(logins_throttled, counter, "logins", "outcome=\"throttled\"", "Log-ins by outcome") \
+    X(logins_unavailable, counter, "logins", "outcome=\"unavailable\"", "Log-ins by outcome") \
+    X(registrations_granted, counter, "registrations", "outcome=\"granted\"", "Registrations by outcome") \
+    X(registrations_refused, counter, "registrations", "outcome=\"refused\"", "Registrations by outcome") \
+    X(registrations_unavailable, counter, "registrations", "outcome=\"unavailable\"", "Registrations by outcome") \
+    X(throttled, counter, "throttled", "", "Requests refused because their source or account should wait") \
+    X(flows_active, gauge, "flows_active", "", "Flows in progress in core") \
+    X(flows_refused, counter, "flows_refused", "", "Flows refused because the pool was used up") \
+    X(flows_timed_out, counter, "flows_timed_out", "", "Flows whose step missed its deadline") \
+    X(sessions_live, gauge, "sessions_live", "", "Sessions in the table") \
+    X(sessions_granted, counter, "sessions", "event=\"granted\"", "Sessions by event") \
+    X(sessions_ended, counter, "sessions", "event=\"ended\"", "Sessions by event") \
+    X(sessions_expired, counter, "sessions", "event=\"expired\"", "Sessions by event") \
+    X(sessions_evicted, counter, "sessions", "event=\"evicted\"", "Sessions by event") \
+    X(sessions_buckets, gauge, "sessions_buckets", "", "Buckets of the sessions table") \
+    X(sessions_table_bytes, gauge, "table_bytes", "table=\"sessions\"", "Memory allocated to a shared table") \
+    X(accounts_table_bytes, gauge, "table_bytes", "table=\"accounts\"", "Memory allocated to a shared table") \
+    X(accounts_live, gauge, "accounts_live", "", "Accounts in the table") \
+    X(lookups_found, counter, "lookups", "answer=\"found\"", "Look-ups of sessions that were not in the table") \
+    X(lookups_none, counter, "lookups", "answer=\"none\"", "Look-ups of sessions that were not in the table") \
+    X(lookups_remembered, counter, "lookups", "answer=\"remembered\"", "Look-ups of sessions that were not in the table") \
+    X(lookups_failed, counter, "lookups", "answer=\"failed\"", "Look-ups of sessions that were not in the table") \
+    X(tombstones, gauge, "tombstones", "", "Sessions and accounts lately ended that core remembers") \
+    X(ends_pending, gauge, "ends_pending", "", "Ends that are visible and not yet durable") \
+    X(gate_waiting, gauge, "gate_waiting", "", "Operations waiting for admission") \
+    X(gate_refused, counter, "gate", "outcome=\"refused\"", "Operations by outcome at admission") \
+    X(gate_expired, counter, "gate", "outcome=\"expired\"", "Operations by outcome at admission") \
+    X(gate_entered, counter, "gate", "outcome=\"entered\"", "Operations by outcome at admission") \
+    X(store_done, counter, "store_operations", "outcome=\"done\"", "Store operations by outcome") \
+    X(store_refused, counter, "store_operations", "outcome=\"refused\"", "Store operations by outcome") \
+    X(store_expired, counter, "store_operations", "outcome=\"expired\"", "Store operations by outcome") \
+    X(store_failed, counter, "store_operations", "outcome=\"failed\"", "Store operations by outcome") \
+    X(store_queued, gauge, "store_queued", "", "Store operations waiting") \
+    X(store_commits, counter, "store_commits", "", "Transactions committed") \
+    X(store_available, gauge, "store_available", "", "1 while the database answers") \
+    X(journal_entries, gauge, "journal_entries", "", "Entries in the journal that the database has not acknowledged") \
+    X(pool_open, gauge, "pool", "state=\"open\"", "Database connections") \
+    X(pool_busy, gauge, "pool", "state=\"busy\"", "Database connections") \
+    X(hash_verified, counter, "hash_jobs", "kind=\"verify\"", "Password hashes computed") \
+    X(hash_made, counter, "hash_jobs", "kind=\"new\"", "Password hashes computed") \
+    X(hash_dummy, counter, "hash_jobs", "kind=\"dummy\"", "Password hashes computed") \
+    X(hash_rules_refused, counter, "hash_refused", "why=\"rules\"", "Password jobs refused") \
+    X(hash_queue_refused, counter, "hash_refused", "why=\"queue\"", "Password jobs refused") \
+    X(hash_queued, gauge, "hash_queued", "", "Password jobs waiting") \
+    X(hash_busy, gauge, "hash_workers", "state=\"busy\"", "Password workers") \
+    X(hash_workers, gauge, "hash_workers", "state=\"all\"", "Password workers") \
+    X(key_macs, counter, "key_operations", "kind=\"mac\"", "Operations with private keys") \
+    X(key_seals, counter, "key_operations", "kind=\"seal\"", "Operations with private keys") \
+    X(key_signatures, counter, "key_operations", "kind=\"sign\"", "Operations with private keys") \
+    X(key_refused, counter, "key_operations", "kind=\"refused\"", "Operations with private keys") \
+    X(scrapes, counter, "scrapes", "", "Times the metrics were read") \
+    X(incidents, counter, "incidents", "", "Incidents opened") \
+    X(restarts_crashed, counter, "restarts", "why=\"crashed\"", "Processes started again") \
+    X(restarts_hung, counter, "restarts", "why=\"hung\"", "Processes started again") \
+    X(restarts_left, counter, "restarts", "why=\"left\"", "Processes started again") \
+    X(penalties, counter, "penalties", "", "Sources refused because their requests kept crashing a front") \
+    X(reloads_done, counter, "reloads", "outcome=\"done\"", "Reloads of the configuration") \
+    X(reloads_failed, counter, "reloads", "outcome=\"failed\"", "Reloads of the configuration")
+
+// Histograms of time in nanoseconds: identifier, family, labels, help.
+#define STATS_HISTOGRAMS(X) \
+    X(check, "request_seconds", "class=\"check\"", "Time from the last byte of a request to the first of its answer") \
+    X(login, "request_seconds", "class=\"login\"", "Time from the last byte of a request to the first of its answer") \
+    X(change, "request_seconds", "class=\"change\"", "Time from the last byte of a request to the first of its answer") \
+    X(other, "request_seconds", "class=\"other\"", "Time from the last byte of a request to the first of its answer") \
+    X(stage_accept, "stage_seconds", "stage=\"accept\"", "Time spent in one stage of a change") \
+    X(stage_parse, "stage_seconds", "stage=\"parse\"", "Time spent in one stage of a change") \
+    X(stage_front_queue, "stage_seconds", "stage=\"front_queue\"", "Time spent in one stage of a change") \
+    X(stage_core, "stage_seconds", "stage=\"core\"", "Time spent in one stage of a change") \
+    X(stage_gate_wait, "stage_seconds", "stage=\"gate_wait\"", "Time spent in one stage of a change") \
+    X(stage_pool_wait, "stage_seconds", "stage=\"pool_wait\"", "Time spent in one stage of a change") \
+    X(stage_statement, "stage_seconds", "stage=\"statement\"", "Time spent in one stage of a change") \
+    X(stage_commit, "stage_seconds", "stage=\"commit\"", "Time spent in one stage of a change") \
+    X(stage_hash_wait, "stage_seconds", "stage=\"hash_wait\"", "Time spent in one stage of a change") \
+    X(stage_hash, "stage_seconds", "stage=\"hash\"", "Time spent in one stage of a change") \
+    X(stage_key, "stage_seconds", "stage=\"key\"", "Time spent in one stage of a change") \
+    X(stage_write, "stage_seconds", "stage=\"write\"", "Time spent in one stage of a change") \
+    X(stage_residual, "stage_seconds", "stage=\"residual\"", "Time spent in one stage of a change") \
+    X(loop_turn, "loop_turn_seconds", "", "Time the event loop worked between two waits")
+// clang-format on
+
+enum stats_role {
+#define X(id, name) STATS_ROLE_##id,
+    STATS_ROLES(X)
+#undef X
+        STATS_ROLE_COUNT
+};
+
+enum stats_class {
+#define X(id, label) STATS_CLASS_##id,
+    STATS_CLASSES(X)
+#undef X
+        STATS_CLASS_COUNT
+};
+
+enum stats_counter {
+#define X(id, kind, family, labels, help) STATS_##id,
+    STATS_COUNTERS(X)
+#undef X
+        STATS_COUNTER_COUNT
+};
+
+enum stats_histogram {
+#define X(id, family, labels, help) STATS_TIME_##id,
+    STATS_HISTOGRAMS(X)
+#undef X
+        STATS_HISTOGRAM_COUNT
+};
+
+enum stats_kind { STATS_KIND_counter, STATS_KIND_gauge };
+
+// What a row means, for those who print it.
+struct stats_row {
+    const char *id;
+    enum stats_kind kind;
+    const char *family;
+    const char *labels;
+    const char *help;
+};
+
+struct stats_times {
+    _Atomic uint64_t sum_ns;
+    _Atomic uint64_t bucket[STATS_BUCKETS];
+};
+
+// Where the address that a fault touched lies; the address itself is not kept.
+enum stats_address {
+    STATS_ADDRESS_none,  // the signal carries no address
+    STATS_ADDRESS_null,  // in the first 64 KiB
+    STATS_ADDRESS_stack, // near the stack pointer: probably a stack overflow
+    STATS_ADDRESS_code,  // inside a loaded module
+    STATS_ADDRESS_other,
+};
+
+enum stats_crash_state { STATS_CRASH_none, STATS_CRASH_writing, STATS_CRASH_written };
+
+struct stats_crash {
+    _Atomic uint32_t state; // enum stats_crash_state; the rest is valid when written
+    int32_t signal;
+    int32_t code;
+    uint32_t address; // enum stats_address
+    int32_t thread;
+    uint32_t depth; // addresses used below
+    uint64_t frame[STATS_BACKTRACE_MAX];
+};
+
+struct stats_module {
+    uint64_t base;
+    uint64_t size;
+    char name[40]; // file name without folders
+};
+
+// What was going on, written on the hot path with plain stores.
+struct stats_flight {
+    _Atomic uint32_t class;
+    uint32_t unused;
+    _Atomic uint64_t source[2]; // a struct id16: IPv6 or v4-mapped address
+};
+
+struct stats_page {
+    uint32_t magic;
+    uint32_t format;
+    uint32_t role;  // enum stats_role
+    uint32_t index; // among several of a role
+    _Atomic uint32_t pid;
+    uint32_t modules;
+    uint8_t build_id[STATS_BUILD_ID_SIZE];
+    uint32_t build_id_size;
+    _Atomic uint64_t started_ns; // CLOCK_MONOTONIC
+    struct stats_flight flight;
+    struct stats_crash crash;
+    _Atomic uint64_t counter[STATS_COUNTER_COUNT];
+    _Atomic uint64_t request[STATS_CLASS_COUNT][6]; // by status / 100; [0] is "closed without an answer"
+    struct stats_times times[STATS_HISTOGRAM_COUNT];
+    struct stats_module module[STATS_MODULES_MAX];
+};
+
+enum { STATS_PAGE_SIZE = (sizeof(struct stats_page) + 4095) / 4096 * 4096 };
+
+// This process's page: a private one until stats_attach gives it the shared one, so that it is never NULL.
+extern struct stats_page *stats_here;
+
+// Lifecycle.
+// Maps the page in `fd` (STATS_PAGE_SIZE bytes) for writing and makes it this process's page: fills in role,
+// index, pid, build id and loaded modules, keeps counters, clears gauges, flight and crash. False when it
+// cannot be mapped.
+[[nodiscard]] bool stats_attach(int fd, enum stats_role role, uint32_t index);
+// Maps another process's page for reading; NULL when it cannot be mapped. Unmap with stats_unmap.
+const struct stats_page *stats_map(int fd);
+void stats_unmap(const struct stats_page *page);
+// True when the page was written by the same format.
+[[nodiscard]] bool stats_page_fits(const struct stats_page *page);
+
+// Writing, one thread per page.
+static inline void stats_add(enum stats_counter counter, uint64_t by)
+{
+    _Atomic uint64_t *cell = &stats_here->counter[counter];
+    atomic_store_explicit(cell, atomic_load_explicit(cell, memory_order_relaxed) + by, memory_order_relaxed);
+}
+
+static inline void stats_count(enum stats_counter counter)
+{
+    stats_add(counter, 1);
+}
+
+static inline void stats_set(enum stats_counter gauge, uint64_t value)
+{
+    atomic_store_explicit(&stats_here->counter[gauge], value, memory_order_relaxed);
+}
+
+static inline void stats_subtract(enum stats_counter gauge, uint64_t by)
+{
+    stats_add(gauge, (uint64_t)0 - by);
+}
+
+// Writing from several threads.
+static inline void stats_add_shared(enum stats_counter counter, uint64_t by)
+{
+    atomic_fetch_add_explicit(&stats_here->counter[counter], by, memory_order_relaxed);
+}
+
+// One request answered with an HTTP status (0: closed without an answer).
+static inline void stats_request(enum stats_class class, unsigned status)
+{
+    _Atomic uint64_t *cell = &stats_here->request[class][status < 600 ? status / 100 : 0];
+    atomic_store_explicit(cell, atomic_load_explicit(cell, memory_order_relaxed) + 1, memory_order_relaxed);
+}
+
+// The bucket of a value, and the first value that is no longer in a bucket.
+static inline unsigned stats_bucket(uint64_t value)
+{
+    if (value < STATS_SUB_BUCKETS) {
+        return (unsigned)value;
+    }
+    unsigned octave = 63U - (unsigned)__builtin_clzll(value);
+    if (octave >= STATS_OCTAVES) {
+        return STATS_BUCKETS - 1;
+    }
+    return (octave - 2) * STATS_SUB_BUCKETS + (unsigned)((value >> (octave - 3)) & (STATS_SUB_BUCKETS - 1));
+}
+uint64_t stats_bucket_end(unsigned bucket);
+
+static inline void stats_time(enum stats_histogram histogram, uint64_t duration_ns)
+{
+    struct stats_times *times = &stats_here->times[histogram];
+    _Atomic uint64_t *cell = &times->bucket[stats_bucket(duration_ns)];
+    atomic_store_explicit(cell, atomic_load_explicit(cell, memory_order_relaxed) + 1, memory_order_relaxed);
+    atomic_store_explicit(&times->sum_ns,
+                          atomic_load_explicit(&times->sum_ns, memory_order_relaxed) + duration_ns,
+                          memory_order_relaxed);
+}
+
+void stats_time_shared(enum stats_histogram histogram, uint64_t duration_ns);
+
+// The black box: which request this process is working on. Begin before its bytes are parsed further, end
+// after it was answered or parked. Source: struct id16, IPv6 or v4-mapped; NULL when there is none.
+static inline void stats_flight_begin(enum stats_class class, const struct id16 *source)
+{
+    uint64_t half[2] = {0, 0};
+    if (source != NULL) {
+        __builtin_memcpy(half, source->byte, sizeof half);
+    }
+    struct stats_flight *flight = &stats_here->flight;
+    atomic_store_explicit(&flight->source[0], half[0], memory_order_relaxed);
+    atomic_store_explicit(&flight->source[1], half[1], memory_order_relaxed);
+    atomic_store_explicit(&flight->class, (uint32_t) class, memory_order_relaxed);
+}
+
+static inline void stats_flight_end(void)
+{
+    atomic_store_explicit(&stats_here->flight.class, (uint32_t)STATS_CLASS_none, memory_order_relaxed);
+}
+
+// Reading.
+static inline uint64_t stats_read(const struct stats_page *page, enum stats_counter counter)
+{
+    return atomic_load_explicit(&page->counter[counter], memory_order_relaxed);
+}
+// The value below which `quantile` (0..1) of the recorded times lie, in ns; 0 when there are none.
+uint64_t stats_quantile_ns(const struct stats_times *times, double quantile);
+uint64_t stats_times_count(const struct stats_times *times);
+
+// Tables of names. The pointers are to constants.
+const struct stats_row *stats_counter_row(enum stats_counter counter);
+const struct stats_row *stats_histogram_row(enum stats_histogram histogram);
+const char *stats_class_label(uint32_t class); // "other" for a number it does not know
+const char *stats_role_name(uint32_t role);    // the executable's name; "?" for a number it does not know
+const char *stats_address_text(uint32_t address);
+
+#endif

@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: ISC
+// Flows: the pool, questions and answers, replies, the gate before hashing. Runs in core; pure.
+// 1. An id names a place and a question: id % CORE_FLOWS_MAX is the place; an answer to an older question
+// fits nothing.
+// 2. A flow that ends gives back its place at the gate, and wipes what it held.
+#include "core/flow.h"
+
+#include <assert.h>
+
+struct flow *flow_new(struct core *core, enum wire_role client, uint16_t client_index)
+{
+    uint32_t place;
+    if (core->free_count > 0) {
+        place = core->free_place[--core->free_count];
+    } else if (core->used_end < CORE_FLOWS_MAX) {
+        place = core->used_end++;
+        bytes_init(&core->flows[place].question, WIRE_PACKET_MAX);
+        bytes_init(&core->flows[place].request, WIRE_PACKET_MAX);
+        bytes_init(&core->flows[place].account_bytes, 4096);
+    } else {
+        return NULL;
+    }
+    struct flow *flow = &core->flows[place];
+    struct bytes question = flow->question, request = flow->request, account_bytes = flow->account_bytes;
+    *flow = (struct flow){.place = place,
+                          .active = true,
+                          .client = client,
+                          .client_index = client_index,
+                          .started_ns = core->now.mono_ns,
+                          .deadline_ms = core->now_ms + FLOW_LIFE_MS,
+                          .question = question,
+                          .request = request,
+                          .account_bytes = account_bytes};
+    flow->client_serial = client == WIRE_FRONT ? core->front[client_index].serial
+                          : client == WIRE_CTL ? core->ctl[client_index].serial
+                                               : 0;
+    core->counters.flows_active++;
+    return flow;
+}
+
+static void forget(struct bytes *bytes)
+{
+    wipe(bytes->data, bytes->size);
+    bytes_reset(bytes);
+}
+
+void flow_end(struct core *core, struct flow *flow)
+{
+    assert(flow->active && flow->step == NULL);
+    gate_forget(&core->hash_gate, &flow->ticket);
+    flow_leave_gate(core, flow, 0);
+    forget(&flow->question);
+    forget(&flow->request);
+    forget(&flow->account_bytes);
+    wipe(&flow->grant, sizeof(flow->grant));
+    wipe(flow->phc, sizeof(flow->phc));
+    flow->active = false;
+    core->free_place[core->free_count++] = flow->place;
+    core->counters.flows_active--;
+    flow_gate_turn(core);
+}
+
+// ---- replies
+
+static bool client_is_there(const struct core *core, const struct flow *flow)
+{
+    const struct core_peer *peer = flow->client == WIRE_FRONT ? &core->front[flow->client_index]
+                                   : flow->client == WIRE_CTL ? &core->ctl[flow->client_index]
+                                                              : NULL;
+    return peer != NULL && peer->up && peer->serial == flow->client_serial;
+}
+
+static void reply(struct core *core, struct flow *flow, enum wire_outcome outcome, enum wire_reason reason,
+                  uint32_t retry_after_s, struct view detail, struct view rows)
+{
+    if (client_is_there(core, flow)) {
+        struct bytes packet;
+        bytes_init(&packet, WIRE_PACKET_MAX);
+        wire_reply_encode(&packet, &(struct wire_reply){.request = flow->origin.request,
+                                                        .outcome = (uint8_t)outcome,
+                                                        .reason = (uint8_t)reason,
+                                                        .retry_after_s = retry_after_s,
+                                                        .detail = view_first(detail, 512),
+                                                        .received_ns = flow->started_ns,
+                                                        .answered_ns = core->now.mono_ns,
+                                                        .gate_us = flow->gate_us,
+                                                        .key_us = flow->key_us,
+                                                        .store_us = flow->store_us,
+                                                        .hash_wait_us = flow->hash_wait_us,
+                                                        .hash_us = flow->hash_us,
+                                                        .rows = rows});
+        core_say(core, flow->client, flow->client_index, &packet);
+        wipe(packet.data, packet.size);
+        bytes_release(&packet);
+    }
+    flow_end(core, flow);
+}
+
+void flow_grant(struct core *core, struct flow *flow, struct view rows)
+{
+    reply(core, flow, WIRE_GRANTED, WIRE_REASON_NONE, 0, VIEW(""), rows);
+}
+
+void flow_refuse_view(struct core *core, struct flow *flow, enum wire_reason reason, struct view detail)
+{
+    reply(core, flow, WIRE_REFUSED, reason, 0, detail, VIEW(""));
+}
+
+void flow_refuse(struct core *core, struct flow *flow, enum wire_reason reason, const char *detail)
+{
+    flow_refuse_view(core, flow, reason, view_of_cstr(detail));
+}
+
+void flow_throttled(struct core *core, struct flow *flow, uint32_t wait_ms)
+{
+    core->counters.throttled++;
+    reply(core, flow, WIRE_REFUSED, WIRE_THROTTLED, (wait_ms + 999) / 1000, VIEW("Too many failed attempts."),
+          VIEW(""));
+}
+
+void flow_unavailable(struct core *core, struct flow *flow, enum wire_reason reason, uint32_t retry_after_s)
+{
+    reply(core, flow, WIRE_UNAVAILABLE, reason, retry_after_s, VIEW(""), VIEW(""));
+}
+
+void flow_store_failed(struct core *core, struct flow *flow, const struct answer *answer)
+{
+    bool full = answer->store.outcome == WIRE_STORE_NO_SPACE;
+    flow_unavailable(core, flow, full ? WIRE_STORE_FULL : WIRE_STORE_DOWN, full ? 10 : 2);
+}
+
+// ---- questions
+
+uint64_t flow_next_id(struct core *core, struct flow *flow)
+{
+    forget(&flow->question);
+    flow->id = ++core->asks * CORE_FLOWS_MAX + flow->place;
+    return flow->id;
+}
+
+void flow_ask(struct core *core, struct flow *flow, enum wire_role role, flow_step step)
+{
+    assert(flow->step == NULL && !flow->question.failed);
+    flow->asked = role;
+    flow->step = step;
+    flow->resent = 0;
+    flow->asked_ns = core->now.mono_ns;
+    flow->ask_deadline_ms = core->now_ms + FLOW_ASK_MS;
+    // Not sent (the process is being restarted): it will be asked when it is back, or the deadline answers.
+    core_say(core, role, 0, &flow->question);
+}
+
+// ---- the gate before hashing
+
+static void go_on(struct core *core, struct flow *flow)
+{
+    flow_step then = flow->then;
+    flow->in_gate = true;
+    flow->gate_us += (uint32_t)((core->now.mono_ns - flow->gate_entered_ns) / 1000);
+    core->counters.gate_entered++;
+    then(core, flow, NULL);
+}
+
+void flow_enter_gate(struct core *core, struct flow *flow, flow_step then)
+{
+    flow->then = then;
+    flow->gate_entered_ns = core->now.mono_ns;
+    flow->ask_deadline_ms = core->now_ms + FLOW_ASK_MS;
+    switch (gate_enter(&core->hash_gate, &flow->ticket, core->now_ms)) {
+    case GATE_ENTERED:
+        go_on(core, flow);
+        break;
+    case GATE_WAITING:
+        break;
+    case GATE_REFUSED:
+        core->counters.gate_refused++;
+        flow_unavailable(core, flow, WIRE_HASH_BUSY, gate_retry_after_s(&core->hash_gate));
+        break;
+    }
+}
+
+void flow_leave_gate(struct core *core, struct flow *flow, uint32_t service_us)
+{
+    if (flow->in_gate) {
+        flow->in_gate = false;
+        gate_leave(&core->hash_gate, service_us);
+    }
+}
+
+void flow_gate_turn(struct core *core)
+{
+    struct gate_ticket *ticket;
+    while ((ticket = gate_next(&core->hash_gate)) != NULL) {
+        go_on(core, (struct flow *)((uint8_t *)ticket - offsetof(struct flow, ticket)));
+    }
+}

@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: ISC
+// Log-in. Runs in core; pure. Read it top-down: each step takes one answer and asks the next question.
+//
+//   on_login → account → (device) → throttle → gate → hash → (re-hash) → grant → visible → reply
+//
+// 1. An unknown name, an account without a password and a wrong password take the same steps and get the same
+// answer.
+// 2. A guess is charged before it is tried and given back only when it was right, or could not be tried.
+#include "core/flow.h"
+
+#include "core/names.h"
+
+#define DEVICE_DATA      (16 + 8 + 4)
+#define DEVICE_MAC       16
+#define DEVICE_AGE_MAX_S (400u * 24 * 3600)
+
+static void throttle_step(struct core *core, struct flow *flow);
+static void login_refused(struct core *core, struct flow *flow, enum wire_reason reason);
+
+static bool read_device(const struct flow *flow, uint8_t cookie[DEVICE_DATA + DEVICE_MAC])
+{
+    return base64url_decode(flow->ask.login.device, cookie, DEVICE_DATA + DEVICE_MAC);
+}
+
+static void device_checked(struct core *core, struct flow *flow, const struct answer *answer)
+{
+    uint8_t cookie[DEVICE_DATA + DEVICE_MAC];
+    uint32_t issued;
+    if (answer->arrived && read_device(flow, cookie)) {
+        memcpy(&issued, cookie + 24, sizeof(issued));
+        flow->device_known = equal_secret(cookie + DEVICE_DATA, answer->key.mac.byte, DEVICE_MAC) &&
+                             issued <= wall_s(core) + 60 &&
+                             wall_s(core) < (uint64_t)issued + DEVICE_AGE_MAX_S;
+    }
+    throttle_step(core, flow);
+}
+
+static void account_found(struct core *core, struct flow *flow, const struct answer *answer)
+{
+    struct view rows = answer->store.rows;
+    uint8_t cookie[DEVICE_DATA + DEVICE_MAC];
+    if (answer->store.outcome != WIRE_STORE_NOT_FOUND &&
+        (answer->store.outcome != WIRE_STORE_OK || !flow_keep_account(flow, &rows))) {
+        core->counters.logins_unavailable++;
+        flow_store_failed(core, flow, answer);
+        return;
+    }
+    if (flow->has_account && core->key.up && read_device(flow, cookie) &&
+        memcmp(cookie, flow->account.id.byte, 16) == 0) {
+        ASK_KEY(core, flow, device_checked, .purpose = WIRE_KEY_DEVICE, .data = view_of(cookie, DEVICE_DATA));
+        return;
+    }
+    throttle_step(core, flow);
+}
+
+void on_login(struct core *core, struct flow *flow)
+{
+    // A name that can't exist is asked for all the same: every refusal takes the same way.
+    if (!names_username(flow->ask.login.username, flow->name, sizeof(flow->name))) {
+        (void)view_to_cstr(VIEW("."), flow->name, sizeof(flow->name));
+    }
+    ASK_STORE(core, flow, account_found, store_account_by_name, .name = view_of_cstr(flow->name));
+}
+
+static void charge(struct core *core, struct flow *flow)
+{
+    throttle_charge(core->throttle, flow->key_kind, flow->key_account, core->now_ms);
+    throttle_charge(core->throttle, THROTTLE_SOURCE, flow->key_source, core->now_ms);
+    flow->charged = true;
+}
+
+static void give_back(struct core *core, struct flow *flow)
+{
+    if (flow->charged) {
+        throttle_give_back(core->throttle, flow->key_kind, flow->key_account, core->now_ms);
+        throttle_give_back(core->throttle, THROTTLE_SOURCE, flow->key_source, core->now_ms);
+        flow->charged = false;
+    }
+}
+
+static void hash_step(struct core *core, struct flow *flow, const struct answer *answer);
+
+static void throttle_step(struct core *core, struct flow *flow)
+{
+    uint8_t cookie[DEVICE_DATA + DEVICE_MAC];
+    flow->key_kind = flow->device_known && read_device(flow, cookie) ? THROTTLE_DEVICE : THROTTLE_ACCOUNT;
+    flow->key_account = flow->key_kind == THROTTLE_DEVICE
+                            ? throttle_key_of(core->throttle, THROTTLE_DEVICE, view_of(cookie, DEVICE_DATA))
+                            : throttle_key_of(core->throttle, THROTTLE_ACCOUNT, flow->ask.login.username);
+    flow->key_source = throttle_key_of_source(core->throttle, flow->origin.source);
+    uint32_t wait_ms = throttle_wait_ms(core->throttle, flow->key_kind, flow->key_account, core->now_ms);
+    uint32_t source_ms = throttle_wait_ms(core->throttle, THROTTLE_SOURCE, flow->key_source, core->now_ms);
+    if (!flow->device_known && source_ms > wait_ms) { // a known device is not slowed by its neighbours
+        wait_ms = source_ms;
+    }
+    if (wait_ms > 0) {
+        core->counters.logins_throttled++;
+        audit(core, flow, "login", flow->ask.login.username, "throttled", VIEW(""));
+        flow_throttled(core, flow, wait_ms);
+        return;
+    }
+    charge(core, flow);
+    flow_enter_gate(core, flow, hash_step);
+}
+
+static void hashed(struct core *core, struct flow *flow, const struct answer *answer);
+
+static void hash_step(struct core *core, struct flow *flow, const struct answer *answer)
+{
+    (void)answer;
+    ASK_HASH(core, flow, hashed, hash_verify, .sealed = flow->ask.login.sealed,
+             .phc = flow->has_account ? flow->account.phc : VIEW(""));
+}
+
+static void login_refused(struct core *core, struct flow *flow, enum wire_reason reason)
+{
+    core->counters.logins_refused++;
+    audit(core, flow, "login", flow->ask.login.username, wire_reason_name(reason), VIEW(""));
+    flow_refuse(core, flow, reason, "");
+}
+
+static void granted(struct core *core, struct flow *flow, const struct answer *answer);
+
+static void rehashed(struct core *core, struct flow *flow, const struct answer *answer)
+{
+    (void)answer; // the old hash is good as well
+    flow_grant_session(core, flow, flow->account.epoch, granted);
+}
+
+static void hashed(struct core *core, struct flow *flow, const struct answer *answer)
+{
+    const struct wire_hash_reply *hash = &answer->hash;
+    flow->hash_wait_us = hash->wait_us;
+    flow->hash_us = hash->hash_us;
+    flow_leave_gate(core, flow, hash->hash_us);
+    if (hash->verdict == WIRE_HASH_UNAVAILABLE) {
+        give_back(core, flow);
+        core->counters.logins_unavailable++;
+        flow_unavailable(core, flow, core->hash.up ? WIRE_HASH_BUSY : WIRE_HASH_DOWN, 1);
+        return;
+    }
+    if (hash->verdict != WIRE_HASH_OK || !flow->has_account || flow->account.phc.size == 0) {
+        login_refused(core, flow, WIRE_WRONG_CREDENTIALS);
+        return;
+    }
+    give_back(core, flow);
+    throttle_clear(core->throttle, flow->key_account);
+    if ((flow->account.flags & WIRE_ACCOUNT_DISABLED_FLAG) != 0) {
+        login_refused(core, flow, WIRE_ACCOUNT_DISABLED);
+        return;
+    }
+    if (hash->phc.size > 0) {
+        ASK_STORE(core, flow, rehashed, store_account_rehash, .id = flow->account.id,
+                  .phc_before = flow->account.phc, .phc = hash->phc);
+        return;
+    }
+    flow_grant_session(core, flow, flow->account.epoch, granted);
+}
+
+static void granted(struct core *core, struct flow *flow, const struct answer *answer)
+{
+    if (answer->store.outcome == WIRE_STORE_CONFLICT || answer->store.outcome == WIRE_STORE_NOT_FOUND) {
+        // Meanwhile the account was disabled or deleted, or its sessions were ended with a new password.
+        bool disabled = answer->store.conflict == WIRE_CONFLICT_DISABLED;
+        login_refused(core, flow, disabled ? WIRE_ACCOUNT_DISABLED : WIRE_WRONG_CREDENTIALS);
+        return;
+    }
+    if (answer->store.outcome != WIRE_STORE_OK) {
+        core->counters.logins_unavailable++;
+        flow_store_failed(core, flow, answer);
+        return;
+    }
+    core->counters.logins_granted++;
+    audit(core, flow, "login", flow->account.name, "granted",
+          flow->device_known ? VIEW("known device") : VIEW(""));
+    flow_show_session(core, flow);
+}

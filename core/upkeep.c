@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: ISC
+// Core's own work, in small pieces between requests: ends that are not durable yet are said again, "seen"
+// notes and the audit trail go to the store, the tables are swept and, after a start, filled in the
+// background. Runs in core; pure. Bounds: everything here has at most a few questions under way.
+#include "core/flow.h"
+
+#include "core/names.h"
+
+#define RESENDS_MAX      64 // ends under way at once
+#define RESEND_EVERY_MS  500
+#define SEEN_EVERY_MS    5000
+#define SEEN_ROWS_MAX    1000
+#define EXPIRE_EVERY_MS  10000
+#define EXPIRE_ROWS      500
+#define COLLECT_EVERY_MS 1000
+#define WARM_ROWS        120
+#define SWEEP_PASS_TICKS 1200 // a whole pass of the sweep takes about a minute
+#define SWEEP_STEPS_MAX  16384
+
+// ---- ends that are visible and not durable
+
+static void resent(struct core *core, struct flow *flow, const struct answer *answer)
+{
+    (void)answer;
+    core->resends--;
+    flow_end(core, flow);
+}
+
+static void resend(struct core *core, const struct sessions_pending *pending)
+{
+    struct flow *flow = flow_new(core, 0, 0);
+    if (flow == NULL) {
+        return;
+    }
+    struct id16 selector;
+    static const uint8_t nothing[16];
+    memcpy(selector.byte, pending->selector, 16);
+    core->resends++;
+    if (pending->kind == SESSIONS_PENDING_END) {
+        flow_end_session(core, flow, &selector, resent);
+    } else {
+        bool keep = memcmp(pending->selector, nothing, 16) != 0;
+        flow_end_all(core, flow, &pending->account, pending->epoch, keep ? &selector : NULL, resent);
+    }
+}
+
+static void resend_ends(struct core *core)
+{
+    struct sessions_pending pending;
+    if (!core->store_up || core->now_ms < core->resend_next_ms) {
+        return;
+    }
+    core->resend_next_ms = core->now_ms + RESEND_EVERY_MS;
+    for (uint32_t place = 0;
+         core->resends < RESENDS_MAX && sessions_pending_next(core->tables, &place, &pending); place++) {
+        if (core->pending_flow[place] == 0) {
+            resend(core, &pending);
+        }
+    }
+}
+
+// ---- seen
+
+void core_seen(struct core *core, const uint8_t selector[16], uint32_t seen_s)
+{
+    uint64_t now = wall_s(core);
+    if (seen_s > now + 2 || core->settings.session_idle_s == 0) {
+        return; // a front can't keep a session alive beyond now
+    }
+    if (!sessions_extend_idle(core->tables, selector, seen_s + core->settings.session_idle_s)) {
+        return;
+    }
+    struct wire_seen_row row = {.last_seen = seen_s};
+    memcpy(row.selector.byte, selector, 16);
+    if (core->seen_rows < SEEN_ROWS_MAX && wire_seen_row_append(&core->seen, &row)) {
+        core->seen_rows++;
+    }
+    // What does not fit is in the table, and is noted again later.
+}
+
+static void seen_stored(struct core *core, struct flow *flow, const struct answer *answer)
+{
+    (void)answer; // coarse by design: the next batch says it again
+    core->seen_busy = false;
+    flow_end(core, flow);
+}
+
+static void flush_seen(struct core *core)
+{
+    bool due = core->now_ms >= core->seen_next_ms || core->seen_rows >= SEEN_ROWS_MAX / 2;
+    struct flow *flow = due && !core->seen_busy && core->store_up ? flow_new(core, 0, 0) : NULL;
+    if (flow == NULL) {
+        return;
+    }
+    core->seen_next_ms = core->now_ms + SEEN_EVERY_MS;
+    core->seen_busy = true;
+    ASK_STORE(core, flow, seen_stored, store_session_seen, .alive = wall_s(core),
+              .rows = bytes_view(&core->seen));
+    bytes_reset(&core->seen);
+    core->seen_rows = 0;
+}
+
+// ---- the audit trail
+
+void audit(struct core *core, const struct flow *flow, const char *event, struct view username,
+           const char *outcome, struct view detail)
+{
+    const char *actor = flow_is_for(flow, WIRE_CTL) ? "stayctl" : flow->caller.name;
+    char name[WIRE_USERNAME_MAX + 1];
+    if (!names_username(view_first(username, WIRE_USERNAME_MAX), name, sizeof(name))) {
+        name[0] = '\0'; // what was typed into the name field may be a password
+    }
+    struct wire_audit_row row = {.time = wall_s(core),
+                                 .trace = flow->origin.trace,
+                                 .event = view_of_cstr(event),
+                                 .username = view_of_cstr(name),
+                                 .actor = view_of_cstr(actor),
+                                 .source = flow->origin.source,
+                                 .outcome = view_of_cstr(outcome),
+                                 .detail = view_first(detail, 256)};
+    if (!wire_audit_row_append(&core->audit, &row)) {
+        core->audit.failed = false; // full: the store was away for long
+        core->audit_dropped++;
+        return;
+    }
+    core->audit_rows++;
+}
+
+static void audit_stored(struct core *core, struct flow *flow, const struct answer *answer)
+{
+    core->audit_busy = false;
+    if (answer->store.outcome == WIRE_STORE_OK) {
+        bytes_reset(&core->audit_sent);
+    }
+    flow_end(core, flow);
+}
+
+void audit_flush(struct core *core)
+{
+    if (core->audit_busy || !core->store_up || (core->audit_sent.size == 0 && core->audit.size == 0)) {
+        return;
+    }
+    struct flow *flow = flow_new(core, 0, 0);
+    if (flow == NULL) {
+        return;
+    }
+    if (core->audit_sent.size == 0) { // else: what could not be stored goes first
+        struct bytes swap = core->audit_sent;
+        core->audit_sent = core->audit;
+        core->audit = swap;
+        core->audit_rows = 0;
+    }
+    core->audit_busy = true;
+    ASK_STORE(core, flow, audit_stored, store_audit_add, .rows = bytes_view(&core->audit_sent));
+}
+
+// ---- expiry
+
+static void expired(struct core *core, struct flow *flow, const struct answer *answer)
+{
+    (void)answer;
+    flow_end(core, flow);
+}
+
+static void delete_expired(struct core *core)
+{
+    if (!core->store_up || core->now_ms < core->expire_next_ms) {
+        return;
+    }
+    core->expire_next_ms = core->now_ms + EXPIRE_EVERY_MS;
+    struct flow *flow = flow_new(core, 0, 0);
+    if (flow == NULL) {
+        return;
+    }
+    uint64_t idle = core->settings.session_idle_s + (uint64_t)core->idle_credit_s + 600;
+    ASK_STORE(core, flow, expired, store_expired_delete, .now = wall_s(core),
+              .idle_before =
+                  core->settings.session_idle_s > 0 && wall_s(core) > idle ? wall_s(core) - idle : 0,
+              .limit = EXPIRE_ROWS);
+}
+
+static void sweep(struct core *core)
+{
+    struct sessions_counts counts;
+    struct sessions_swept swept;
+    sessions_writer_counts(core->tables, &counts);
+    uint64_t steps = (counts.buckets + counts.account_slots) / SWEEP_PASS_TICKS + 8;
+    sessions_sweep(core->tables, steps > SWEEP_STEPS_MAX ? SWEEP_STEPS_MAX : (uint32_t)steps,
+                   (uint32_t)wall_s(core), &swept);
+    core->counters.sessions_expired += swept.expired + swept.idle;
+}
+
+// ---- warming: after a start the table is filled in the background, never in the way of requests
+
+static void warm(struct core *core);
+
+// One page: each account's row, then its sessions.
+static void warmed(struct core *core, struct flow *flow, const struct answer *answer)
+{
+    struct view rows = answer->store.rows;
+    struct wire_session_row session;
+    bool any = false, fine = answer->store.outcome == WIRE_STORE_OK;
+    while (fine && rows.size > 0) {
+        if (wire_record_peek(rows) == WIRE_RECORD_account_row) {
+            fine = flow_keep_account(flow, &rows);
+            continue;
+        }
+        fine = flow->has_account && wire_session_row_next(&rows, &session);
+        if (!fine) {
+            break;
+        }
+        any = true;
+        core->warm_account = session.account_id;
+        core->warm_selector = session.selector;
+        if (tombstones_allow(&core->tombstones, &session.selector, flow->began) &&
+            tombstones_allow(&core->tombstones, &session.account_id, flow->began)) {
+            (void)table_take(core, &flow->account, &session);
+        } // else: the first check of it asks the store
+    }
+    core->warm_busy = false;
+    core->warm_done = fine && !any;
+    core->warm_next_ms = core->now_ms + (fine ? 0 : 1000);
+    flow_end(core, flow);
+    if (core->counters.flows_active < 4) {
+        warm(core);
+    }
+}
+
+static void warm(struct core *core)
+{
+    if (core->warm_done || core->warm_busy || !core->store_up || core->now_ms < core->warm_next_ms ||
+        core->draining) {
+        return;
+    }
+    struct flow *flow = flow_new(core, 0, 0);
+    if (flow == NULL) {
+        return;
+    }
+    core->warm_busy = true;
+    flow->began = tombstones_begin(&core->tombstones);
+    ASK_STORE(core, flow, warmed, store_session_page, .after_account = core->warm_account,
+              .after_selector = core->warm_selector, .now = wall_s(core), .limit = WARM_ROWS);
+}
+
+static void collect_tombstones(struct core *core)
+{
+    if (core->now_ms < core->collect_next_ms) {
+        return;
+    }
+    core->collect_next_ms = core->now_ms + COLLECT_EVERY_MS;
+    uint64_t oldest = core->tombstones.number + 1;
+    for (uint32_t i = 0; i < core->used_end; i++) {
+        const struct flow *flow = &core->flows[i];
+        if (flow->active && flow->began > 0 && flow->began < oldest) {
+            oldest = flow->began;
+        }
+    }
+    tombstones_collect(&core->tombstones, oldest);
+}
+
+void upkeep(struct core *core)
+{
+    // The rings were drained before this tick: idleness may be judged up to now.
+    sessions_idle_clock_set(core->tables, (uint32_t)wall_s(core));
+    if (!core->store_known) {
+        return;
+    }
+    resend_ends(core);
+    audit_flush(core);
+    flush_seen(core);
+    delete_expired(core);
+    collect_tombstones(core);
+    sweep(core);
+    warm(core);
+}
