@@ -24,7 +24,9 @@
 
 enum { CHECK_TRIES = 32 };
 
+#ifndef LOAD // interleave_test.c has one that gives way to the writer
 #define LOAD(word) atomic_load_explicit(&(word), memory_order_acquire)
+#endif
 
 struct entry_copy {
     uint64_t verifier_hash[2];
@@ -110,8 +112,9 @@ static enum sessions_reason bucket_find(const struct sessions_bucket *bucket,
     return SESSIONS_REASON_ABSENT;
 }
 
-static enum sessions_reason table_find(const struct sessions_reader *reader, const struct sessions_hash *hash,
-                                       struct entry_copy *copy, struct entry_place *place)
+static enum sessions_reason reader_find(const struct sessions_reader *reader,
+                                        const struct sessions_hash *hash, struct entry_copy *copy,
+                                        struct entry_place *place)
 {
     const struct sessions_header *header = &reader->sessions->header;
     uint64_t moves = LOAD(header->moves);
@@ -164,14 +167,21 @@ static uint32_t words_copy(const _Atomic uint64_t *from, uint32_t words_max, uin
     return words * 8;
 }
 
+// How many slots may be read. It grows: to be asked after what leads to a slot was read.
+static uint64_t slots_readable(const struct sessions_reader *reader)
+{
+    uint64_t slot_count = LOAD(reader->accounts->header.slot_count);
+    return slot_count <= reader->slot_max ? slot_count : 0;
+}
+
 // Follows the chain of slots until `size` bytes are there; false when it leads anywhere else.
-static bool text_read(const struct sessions_reader *reader, uint64_t slot_count,
-                      const struct accounts_slot *slot, uint32_t size, uint8_t *text)
+static bool text_read(const struct sessions_reader *reader, const struct accounts_slot *slot, uint32_t size,
+                      uint8_t *text)
 {
     uint32_t done = words_copy(&slot->body[2], ACCOUNT_BODY_WORDS - 2, text, size);
     while (done < size) {
         uint64_t next = LOAD(slot->next);
-        if (next == 0 || next > slot_count)
+        if (next == 0 || next > slots_readable(reader))
             return false;
         slot = &reader->accounts->slot[next - 1];
         if (LOAD(slot->sizes) >> 24 != ACCOUNT_SLOT_MORE)
@@ -197,8 +207,7 @@ static void text_views(struct sessions_identity *out, const struct text_sizes *s
 static enum sessions_reason account_read(const struct sessions_reader *reader, uint32_t number,
                                          uint32_t generation, struct sessions_identity *out, uint32_t *epoch)
 {
-    uint64_t slot_count = LOAD(reader->accounts->header.slot_count);
-    if (slot_count > reader->slot_max || number >= slot_count)
+    if (number >= slots_readable(reader))
         return SESSIONS_REASON_CORRUPT;
     const struct accounts_slot *slot = &reader->accounts->slot[number];
     uint32_t sequence = LOAD(slot->sequence);
@@ -208,7 +217,7 @@ static enum sessions_reason account_read(const struct sessions_reader *reader, u
     enum sessions_reason reason = SESSIONS_REASON_NONE;
     if (LOAD(slot->sizes) >> 24 != ACCOUNT_SLOT_HEAD || LOAD(slot->generation) != generation) {
         reason = SESSIONS_REASON_GENERATION;
-    } else if (!text_sizes_read(slot, &sizes) || !text_read(reader, slot_count, slot, sizes.all, out->text)) {
+    } else if (!text_sizes_read(slot, &sizes) || !text_read(reader, slot, sizes.all, out->text)) {
         reason = SESSIONS_REASON_CORRUPT;
     } else {
         words_copy(slot->body, 2, out->account.byte, 16);
@@ -278,7 +287,7 @@ static enum sessions_reason check_once(const struct sessions_reader *reader, con
     uint32_t idle_clock = LOAD(header->idle_clock);
     struct entry_copy copy;
     struct entry_place place;
-    enum sessions_reason reason = table_find(reader, hash, &copy, &place);
+    enum sessions_reason reason = reader_find(reader, hash, &copy, &place);
     if (reason == SESSIONS_REASON_NONE)
         reason = entry_judge(&copy, verifier_hash, now_s, idle_clock);
     if (reason != SESSIONS_REASON_NONE)
