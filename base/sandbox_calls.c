@@ -109,10 +109,10 @@ static const struct call calls_allowed[] = {
     // Connections. setsockopt: below.
     CALL(accept4, ACCEPTS),
     CALL(accept, ACCEPTS),
-    // The shared tables.
+    // The shared tables; the lists of passwords.
     CALL(fallocate, BIT(CORE) | STORES),
-    CALL(newfstatat, BIT(CORE) | FILES),
-    CALL(fstat, BIT(CORE) | FILES),
+    CALL(newfstatat, BIT(CORE) | BIT(HASH) | FILES),
+    CALL(fstat, BIT(CORE) | BIT(HASH) | FILES),
     // Files of a folder of one's own.
     CALL(open, FILES),
     CALL(openat, FILES),
@@ -129,7 +129,7 @@ static const struct call calls_allowed[] = {
     CALL(getcwd, FILES),
     CALL(getdents64, FILES),
     CALL(lseek, FILES),
-    CALL(pread64, FILES),
+    CALL(pread64, BIT(HASH) | FILES), // hash: its lists of passwords, by descriptors that it was given
     CALL(pwrite64, FILES),
     CALL(preadv, FILES),
     CALL(pwritev, FILES),

@@ -110,6 +110,14 @@ enum common_result common_init(struct common *list, int fd)
     return result;
 }
 
+void common_init_unknown(struct common *list)
+{
+    *list = (struct common){.fd = -1, .count = 256};
+    for (size_t i = 0; i < 256; i++) {
+        list->through[i] = i + 1; // one entry each, which can't be read
+    }
+}
+
 void common_release(struct common *list)
 {
     if (list->fd >= 0) {

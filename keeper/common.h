@@ -33,6 +33,8 @@ const char *common_result_text(enum common_result result);
 
 // Takes the descriptor over; on failure it is closed. Checks the header, not every entry.
 [[nodiscard]] enum common_result common_init(struct common *list, int fd);
+// A list of which nothing can be known: every answer is COMMON_UNKNOWN.
+void common_init_unknown(struct common *list);
 void common_release(struct common *list);
 
 // What is known about a password. A list that can't be read any more is COMMON_UNKNOWN, not "absent".

@@ -196,6 +196,29 @@ static void lists_come_and_go(void **state)
     settings = before;
 }
 
+static void without_its_list_no_password_is_set_but_all_are_checked(void **state)
+{
+    (void)state;
+    char phc[PHC_SIZE_MAX];
+    struct settings *before = settings;
+    make(VIEW("gray wind sings"), phc);
+    settings = settings_copy(before);
+    settings_add_unusable_list(settings, VIEW("a"));
+    struct settings *next = settings_copy(settings);
+    settings_leave(&settings);
+    settings = next;
+    struct job job = seal(JOB_NEW, VIEW("gray wind sings"));
+    job_run(&job);
+    assert_int_equal(job.verdict, WIRE_HASH_UNAVAILABLE);
+    assert_int_equal(check(phc, VIEW("gray wind sings")), WIRE_HASH_OK);
+    assert_int_equal(settings_add_list(settings, VIEW("a"), list_of("x")), COMMON_OK);
+    job = seal(JOB_NEW, VIEW("gray wind sings"));
+    job_run(&job);
+    assert_int_equal(job.verdict, WIRE_HASH_OK);
+    settings_leave(&settings);
+    settings = before;
+}
+
 static void impossible_parameters_are_refused(void **state)
 {
     (void)state;
@@ -236,6 +259,7 @@ int main(void)
         cmocka_unit_test(a_damaged_stored_hash_is_wrong_and_noted),
         cmocka_unit_test(a_late_job_costs_nothing),
         cmocka_unit_test(lists_come_and_go),
+        cmocka_unit_test(without_its_list_no_password_is_set_but_all_are_checked),
         cmocka_unit_test(impossible_parameters_are_refused),
     };
     return sodium_init() < 0 ? 1 : cmocka_run_group_tests(tests, set_up, tear_down);

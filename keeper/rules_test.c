@@ -140,13 +140,11 @@ static void what_can_not_be_typed_is_refused(void **state)
 static void an_unreadable_list_is_unavailable(void **state)
 {
     (void)state;
-    struct common broken = {.fd = -1, .count = 256};
+    struct common broken;
+    common_init_unknown(&broken);
     struct rules with_broken = {.lists = {&broken}, .list_count = 1};
     struct rules_finding finding;
     struct secret normal = {0};
-    for (int i = 0; i < 256; i++) {
-        broken.through[i] = (uint64_t)i + 1;
-    }
     rules_judge(&with_broken, VIEW("kv9#mQ2!wLx"), &ada, &normal, &finding);
     assert_int_equal(finding.verdict, RULES_UNAVAILABLE);
     assert_null(normal.data);

@@ -36,12 +36,15 @@ struct settings *settings_copy(const struct settings *settings)
     *copy = *settings;
     copy->users = 1;
     for (copy->list_count = 0; copy->list_count < settings->list_count; copy->list_count++) {
-        int fd = fcntl(settings->list[copy->list_count].common.fd, F_DUPFD_CLOEXEC, 0);
-        if (fd < 0) {
+        struct common *common = &copy->list[copy->list_count].common;
+        if (common->fd < 0) {
+            continue; // an unusable one
+        }
+        common->fd = fcntl(common->fd, F_DUPFD_CLOEXEC, 0);
+        if (common->fd < 0) {
             release(copy);
             return NULL;
         }
-        copy->list[copy->list_count].common.fd = fd;
     }
     return copy;
 }
@@ -105,6 +108,19 @@ enum common_result settings_add_list(struct settings *settings, struct view name
     }
     *place = added;
     return COMMON_OK;
+}
+
+void settings_add_unusable_list(struct settings *settings, struct view name)
+{
+    struct settings_list *place = list_find(settings, name);
+    if (place == NULL && settings->list_count == RULES_LISTS_MAX) {
+        place = &settings->list[RULES_LISTS_MAX - 1];
+    } else if (place == NULL) {
+        place = &settings->list[settings->list_count++];
+    }
+    common_release(&place->common);
+    common_init_unknown(&place->common);
+    (void)view_to_cstr(name, place->name, sizeof place->name);
 }
 
 void settings_remove_list(struct settings *settings, struct view name)

@@ -47,6 +47,9 @@ void settings_leave(struct settings **settings);
 // Adds a list or replaces the one of this name; takes the descriptor in every case. COMMON_UNREADABLE (errno
 // EMFILE) when there are RULES_LISTS_MAX already.
 [[nodiscard]] enum common_result settings_add_list(struct settings *settings, struct view name, int fd);
+// In the place of one that can't be used: until it is replaced or removed, nobody knows whether a password is
+// in it.
+void settings_add_unusable_list(struct settings *settings, struct view name);
 void settings_remove_list(struct settings *settings, struct view name);
 
 #endif

@@ -1,0 +1,386 @@
+// SPDX-License-Identifier: ISC
+// The event-loop side of stayd-hash.
+//
+// Invariants: (1) a job slot is free, with the crew, or being answered; (2) a job uses one version of the
+// settings from start to end; (3) a job answers on the channel that it came on or not at all.
+#include "keeper/hash.h"
+#include "base/clock.h"
+#include "base/crash.h"
+#include "base/log.h"
+#include "base/stats.h"
+#include "keeper/job.h"
+
+#include <assert.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+// Places to wait, per worker. Core's gate does the queueing; these only keep the workers from running dry
+// between an answer and the next job.
+#define WAITING_PER_WORKER 4
+#define CHANNEL_QUEUE_MAX  ((size_t)1 << 20)
+#define WORKER_NICE        10
+
+struct slot {
+    struct job job;
+    uint64_t attachment; // the channel that it came on
+    struct slot *next_free;
+};
+
+struct hash {
+    struct ev_loop *loop;
+    struct channel core;
+    uint64_t attachment; // counts the channels to core there have been
+    ev_async done;
+    struct crew *crew;
+    struct settings *settings;
+    unsigned workers;
+    unsigned waiting_max;
+    size_t jobs;
+    bool draining;
+    void (*drained)(void); // until it was called
+    struct slot *free;
+    struct slot slot[];
+};
+
+// --- On the workers
+
+// Checks go before hashes: a front that wakes up takes the processor from a worker.
+static void on_start(void *context)
+{
+    (void)context;
+    (void)crash_watch_thread();
+    const struct sched_param none = {0};
+    (void)sched_setscheduler(0, SCHED_BATCH, &none);
+    (void)setpriority(PRIO_PROCESS, (id_t)gettid(), WORKER_NICE);
+}
+
+static void on_task(struct crew_task *task, void *context)
+{
+    (void)context;
+    job_run((struct job *)task);
+}
+
+static void on_done(void *context)
+{
+    struct hash *hash = context;
+    ev_async_send(hash->loop, &hash->done);
+}
+
+static const struct crew_events crew_events = {on_start, on_task, on_done};
+
+// --- Slots
+
+static struct slot *slot_take(struct hash *hash)
+{
+    struct slot *slot = hash->draining ? NULL : hash->free;
+    if (slot != NULL) {
+        hash->free = slot->next_free;
+        hash->jobs++;
+        *slot = (struct slot){.attachment = hash->attachment};
+        slot->job.settings = settings_use(hash->settings);
+    }
+    return slot;
+}
+
+static void slot_put(struct hash *hash, struct slot *slot)
+{
+    settings_leave(&slot->job.settings);
+    wipe(slot, sizeof *slot);
+    slot->next_free = hash->free;
+    hash->free = slot;
+    hash->jobs--;
+}
+
+static void drop(struct crew_task *task, void *context)
+{
+    slot_put(context, (struct slot *)task);
+}
+
+// --- Answers
+
+static void count(const struct job *job)
+{
+    if (job->verdict == WIRE_HASH_WEAK) {
+        stats_count(STATS_hash_rules_refused);
+    } else if (job->kind == JOB_NEW) {
+        stats_count(STATS_hash_made);
+    } else {
+        stats_count(job->stored[0] == 0 ? STATS_hash_dummy : STATS_hash_verified);
+    }
+    stats_time(STATS_TIME_stage_hash_wait, (uint64_t)job->wait_us * 1000);
+    stats_time(STATS_TIME_stage_hash, (uint64_t)job->hash_us * 1000);
+}
+
+static void count_load(struct hash *hash)
+{
+    struct crew_load load = crew_load(hash->crew);
+    stats_set(STATS_hash_queued, load.waiting);
+    stats_set(STATS_hash_busy, load.busy);
+}
+
+static void answer(struct hash *hash, const struct job *job)
+{
+    if (job->stored_malformed) {
+        log_event(
+            LOG_ERROR, "stored_hash_malformed",
+            "a stored password hash is not argon2id as stayd writes it (job %llu); nobody can log in with it",
+            (unsigned long long)job->number);
+    }
+    if (!CHANNEL_SAY(&hash->core, hash_reply, .job = job->number, .verdict = (uint8_t)job->verdict,
+                     .phc = view_of_cstr(job->phc), .advice = view_of_cstr(job->advice),
+                     .wait_us = job->wait_us, .hash_us = job->hash_us)) {
+        stats_count(STATS_messages_dropped);
+    }
+}
+
+static void answer_unavailable(struct hash *hash, uint64_t number)
+{
+    stats_count(STATS_hash_queue_refused);
+    (void)CHANNEL_SAY(&hash->core, hash_reply, .job = number, .verdict = WIRE_HASH_UNAVAILABLE);
+}
+
+static void say_drained(struct hash *hash)
+{
+    void (*drained)(void) = hash->drained;
+    if (hash->jobs == 0 && drained != NULL) {
+        hash->drained = NULL;
+        drained();
+    }
+}
+
+static void collect(struct ev_loop *loop, ev_async *async, int revents)
+{
+    (void)loop;
+    (void)revents;
+    struct hash *hash = async->data;
+    struct crew_task *task;
+    while ((task = crew_collect(hash->crew)) != NULL) {
+        struct slot *slot = (struct slot *)task;
+        count(&slot->job);
+        if (slot->attachment == hash->attachment && channel_is_open(&hash->core)) {
+            answer(hash, &slot->job);
+        }
+        slot_put(hash, slot);
+    }
+    count_load(hash);
+    say_drained(hash);
+}
+
+// --- Questions
+
+static void offer(struct hash *hash, struct slot *slot, uint64_t number, uint32_t deadline_ms,
+                  struct view sealed)
+{
+    struct job *job = &slot->job;
+    job->number = number;
+    job->received_ns = clock_mono_ns();
+    job->deadline_ns = job->received_ns + (uint64_t)deadline_ms * 1000000;
+    job->sealed_size = sealed.size;
+    if (sealed.size > 0) {
+        memcpy(job->sealed, sealed.data, sealed.size);
+    }
+    if (!crew_offer(hash->crew, &job->task)) {
+        answer_unavailable(hash, number);
+        slot_put(hash, slot);
+    }
+}
+
+// The bounds of the row are those of the job's fields, so every text fits; one with a NUL would be taken for
+// another.
+static bool take_text(struct view text, char *out, size_t out_size)
+{
+    return view_index(text, 0) == text.size && view_to_cstr(text, out, out_size);
+}
+
+static bool on_verify(struct hash *hash, struct view packet)
+{
+    struct wire_hash_verify asked;
+    if (!wire_hash_verify_decode(packet, &asked)) {
+        return false;
+    }
+    struct slot *slot = slot_take(hash);
+    if (slot == NULL) {
+        answer_unavailable(hash, asked.job);
+        return true;
+    }
+    slot->job.kind = JOB_VERIFY;
+    if (!take_text(asked.phc, slot->job.stored, sizeof slot->job.stored)) {
+        slot_put(hash, slot);
+        return false;
+    }
+    offer(hash, slot, asked.job, asked.deadline_ms, asked.sealed);
+    return true;
+}
+
+static bool on_new(struct hash *hash, struct view packet)
+{
+    struct wire_hash_new asked;
+    if (!wire_hash_new_decode(packet, &asked)) {
+        return false;
+    }
+    struct slot *slot = slot_take(hash);
+    if (slot == NULL) {
+        answer_unavailable(hash, asked.job);
+        return true;
+    }
+    slot->job.kind = JOB_NEW;
+    if (!take_text(asked.username, slot->job.username, sizeof slot->job.username) ||
+        !take_text(asked.email, slot->job.email, sizeof slot->job.email)) {
+        slot_put(hash, slot);
+        return false;
+    }
+    offer(hash, slot, asked.job, asked.deadline_ms, asked.sealed);
+    return true;
+}
+
+static bool on_packet(struct channel *channel, struct view packet, int fd)
+{
+    struct hash *hash = channel->owner;
+    if (fd >= 0) {
+        close(fd);
+        return false;
+    }
+    stats_count(STATS_messages_received);
+    stats_flight_begin(STATS_CLASS_login, NULL);
+    bool taken = wire_peek(packet) == WIRE_MESSAGE_hash_verify ? on_verify(hash, packet)
+                 : wire_peek(packet) == WIRE_MESSAGE_hash_new  ? on_new(hash, packet)
+                                                               : false;
+    stats_flight_end();
+    count_load(hash);
+    return taken;
+}
+
+static void on_end(struct channel *channel, const char *why)
+{
+    (void)channel;
+    log_event(LOG_WARNING, "core_gone", "the channel to core ended: %s", why);
+}
+
+static const struct channel_events channel_events = {on_packet, on_end};
+
+void hash_attach(struct hash *hash, int socket)
+{
+    channel_close(&hash->core);
+    hash->attachment++;
+    channel_open(&hash->core, hash->loop, socket, WIRE_HASH, WIRE_CORE, &channel_events, hash,
+                 CHANNEL_QUEUE_MAX);
+    (void)CHANNEL_SAY(&hash->core, hash_state, .workers = (uint16_t)hash->workers,
+                      .queue_max = (uint16_t)hash->waiting_max);
+}
+
+// --- Settings
+
+void hash_log_list_refused(struct view name, enum common_result result)
+{
+    log_event(LOG_ERROR, "password_list_refused", "%.*s: %s", (int)name.size, (const char *)name.data,
+              common_result_text(result));
+}
+
+// Makes `next` the settings of the jobs to come, or throws it away.
+static bool change(struct hash *hash, struct settings *next, bool good)
+{
+    if (good) {
+        settings_leave(&hash->settings);
+        hash->settings = next;
+    } else {
+        settings_leave(&next);
+    }
+    return good;
+}
+
+bool hash_configure(struct hash *hash, const struct wire_hash_config *config)
+{
+    struct settings *next = settings_copy(hash->settings);
+    bool good = next != NULL && settings_configure(next, config);
+    if (!good) {
+        log_event(LOG_ERROR, "config_refused", "the password settings can't be used; the old ones stay");
+    } else if (config->workers != hash->workers) {
+        log_event(LOG_WARNING, "config_later",
+                  "the number of password workers changes when stayd is restarted");
+    }
+    return change(hash, next, good);
+}
+
+bool hash_add_list(struct hash *hash, struct view name, int fd)
+{
+    struct settings *next = settings_copy(hash->settings);
+    if (next == NULL) {
+        close(fd);
+        return false;
+    }
+    enum common_result result = settings_add_list(next, name, fd);
+    if (result != COMMON_OK) {
+        hash_log_list_refused(name, result);
+    }
+    return change(hash, next, result == COMMON_OK);
+}
+
+bool hash_remove_list(struct hash *hash, struct view name)
+{
+    struct settings *next = settings_copy(hash->settings);
+    if (next != NULL) {
+        settings_remove_list(next, name);
+    }
+    return change(hash, next, next != NULL);
+}
+
+size_t hash_jobs(const struct hash *hash)
+{
+    return hash->jobs;
+}
+
+void hash_drain(struct hash *hash, void (*drained)(void))
+{
+    hash->draining = true;
+    hash->drained = drained;
+    say_drained(hash);
+}
+
+// --- Life
+
+struct hash *hash_new(struct ev_loop *loop, unsigned workers, struct settings *settings)
+{
+    assert(workers > 0 && workers <= CREW_WORKERS_MAX && settings->configured);
+    unsigned waiting_max = workers * WAITING_PER_WORKER;
+    size_t slots = waiting_max + 2 * (size_t)workers; // waiting, begun, done but not yet answered
+    struct hash *hash = calloc(1, sizeof *hash + slots * sizeof hash->slot[0]);
+    if (hash == NULL) {
+        settings_leave(&settings);
+        return NULL;
+    }
+    hash->loop = loop;
+    hash->core.fd = -1;
+    hash->settings = settings;
+    hash->workers = workers;
+    hash->waiting_max = waiting_max;
+    for (size_t i = 0; i < slots; i++) {
+        hash->slot[i].next_free = hash->free;
+        hash->free = &hash->slot[i];
+    }
+    ev_async_init(&hash->done, collect);
+    hash->done.data = hash;
+    ev_async_start(loop, &hash->done);
+    hash->crew = crew_new(workers, waiting_max, &crew_events, hash);
+    if (hash->crew == NULL) {
+        hash_free(&hash);
+        return NULL;
+    }
+    stats_set(STATS_hash_workers, workers);
+    return hash;
+}
+
+void hash_free(struct hash **hash)
+{
+    struct hash *old = *hash;
+    if (old == NULL) {
+        return;
+    }
+    channel_close(&old->core);
+    crew_free(&old->crew, drop);
+    ev_async_stop(old->loop, &old->done);
+    settings_leave(&old->settings);
+    free(old);
+    *hash = NULL;
+}
