@@ -102,6 +102,7 @@ static void any_schedule_is_right(void **state)
         assert_int_equal(notice->wrong_identity, 0);
         assert_int_equal(notice->over_valid, 0);
         assert_int_equal(notice->live_invalid, 0);
+        assert_int_equal(notice->live_absent, 0);
         assert_int_equal(notice->torn, 0);
         valid += notice->valid;
         misses += notice->misses;

@@ -68,6 +68,7 @@ static void notice_verify(void)
     assert_int_equal(notice->wrong_identity, 0);
     assert_int_equal(notice->over_valid, 0);
     assert_int_equal(notice->live_invalid, 0);
+    assert_int_equal(notice->live_absent, 0);
     assert_int_equal(notice->torn, 0);
     assert_true(notice->valid > 0);
 }

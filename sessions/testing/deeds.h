@@ -4,7 +4,8 @@
 // that before and after a check:
 //   - VALID is always the session's own account, all of it;
 //   - OVER before the check: never VALID;
-//   - LIVE before and after: never INVALID, and seldom a MISS.
+//   - LIVE before and after: never INVALID nor absent, and seldom a MISS (contended, or the account lost with
+//   a writer).
 // The includer defines SESSIONS and ACCOUNTS, how many there are.
 #ifndef SESSIONS_TESTING_DEEDS_H
 #define SESSIONS_TESTING_DEEDS_H
@@ -20,7 +21,7 @@ struct notice {
     _Atomic uint64_t account_changing[ACCOUNTS];
     _Atomic bool stop;
     _Atomic uint64_t checks, valid, misses, contended;
-    _Atomic uint64_t wrong_identity, over_valid, live_invalid, torn;
+    _Atomic uint64_t wrong_identity, over_valid, live_invalid, live_absent, torn;
 };
 
 static struct notice *notice;
@@ -65,6 +66,7 @@ static inline void reader_check(const struct sessions_reader *reader, uint64_t s
     if (before != after || (before & 3) != LIVE)
         return;
     notice->live_invalid += check == SESSIONS_INVALID;
+    notice->live_absent += identity.reason == SESSIONS_REASON_ABSENT;
     notice->misses += check == SESSIONS_MISS;
     notice->contended += identity.reason == SESSIONS_REASON_CONTENDED;
 }
