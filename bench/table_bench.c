@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: ISC
-// Nanoseconds of CPU a check, a grant and a sweep step take, and bytes a session takes, at the numbers of sessions
-// given as arguments (by default 1,000 and 10,000,000). Ten sessions an account, checked in random order; no
-// other process.
+// Nanoseconds of CPU a check, a grant and a sweep step take, and bytes a session takes, at the numbers of
+// sessions given as arguments (by default 1,000 and 10,000,000). Ten sessions an account, checked in random
+// order; no other process.
 #include "sessions/testing/tables.h"
 
 #include <sys/mman.h>

@@ -125,7 +125,7 @@ struct sessions_account_ref {
 enum sessions_account_put_result {
     SESSIONS_ACCOUNT_STORED,
     SESSIONS_ACCOUNT_STALE,    // the table has a higher epoch: nothing changed, *ref is what the table has
-    SESSIONS_ACCOUNT_FULL,     // no slot: no session of this account can be inserted
+    SESSIONS_ACCOUNT_FULL,     // no slot: the account is not in the table, its sessions are misses
     SESSIONS_ACCOUNT_TOO_LONG, // a text is over its bound
 };
 

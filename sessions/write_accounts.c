@@ -224,13 +224,18 @@ static bool text_is_same(const struct sessions_writer *writer, const struct acco
     return true;
 }
 
-static bool account_rewrite(struct sessions_writer *writer, struct accounts_slot *slot,
-                            const struct account_text *text)
+// Without slots for the new text the account is taken out: its sessions are misses, not out of date.
+static bool account_rewrite(struct sessions_writer *writer, uint32_t number, const struct account_text *text)
 {
+    struct accounts_slot *slot = &writer->accounts->slot[number];
     if (text_is_same(writer, slot, text))
         return true;
-    if (!slots_reserve(writer, account_slots_needed(text->size) - 1))
+    uint32_t have = account_slots_needed(account_text_size(slot));
+    uint32_t need = account_slots_needed(text->size);
+    if (need > have && !slots_reserve(writer, need - have)) {
+        account_free(writer, number);
         return false;
+    }
     changing_set(writer, 1);
     sequence_raise(writer, slot);
     chain_give(writer, slot);
@@ -257,19 +262,18 @@ enum sessions_account_put_result sessions_account_put(struct sessions_writer *wr
     }
     struct accounts_slot *slot = &writer->accounts->slot[number];
     account_mark(writer, number);
-    enum sessions_account_put_result result = SESSIONS_ACCOUNT_STORED;
     if (epoch < READ(slot->epoch)) {
-        result = SESSIONS_ACCOUNT_STALE;
-    } else if (!account_rewrite(writer, slot, &text)) {
-        result = SESSIONS_ACCOUNT_FULL;
-    } else {
-        if (READ(slot->epoch) != epoch)
-            store32(writer, &slot->epoch, epoch);
-        if (READ(slot->flags) != account->flags)
-            store32(writer, &slot->flags, account->flags);
+        ref_set(slot, number, ref);
+        return SESSIONS_ACCOUNT_STALE;
     }
+    if (!account_rewrite(writer, number, &text))
+        return SESSIONS_ACCOUNT_FULL;
+    if (READ(slot->epoch) != epoch)
+        store32(writer, &slot->epoch, epoch);
+    if (READ(slot->flags) != account->flags)
+        store32(writer, &slot->flags, account->flags);
     ref_set(slot, number, ref);
-    return result;
+    return SESSIONS_ACCOUNT_STORED;
 }
 
 // ---- find, raise, free

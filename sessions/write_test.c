@@ -314,6 +314,11 @@ static void a_full_table_says_so_and_works_on(void **state)
         accounts += sessions_account_put(&small.writer, &made.account, &ref) == SESSIONS_ACCOUNT_STORED;
     }
     assert_true(accounts >= SESSIONS_MAX_LEAST && accounts < 5000);
+    // A text that has no place is not left as it was.
+    assert_int_equal(tables_check(&small, 0, &identity), SESSIONS_VALID);
+    account_make(&made, 1, 1000, 1);
+    assert_int_equal(sessions_account_put(&small.writer, &made.account, &ref), SESSIONS_ACCOUNT_FULL);
+    assert_int_equal(tables_check(&small, 0, &identity), SESSIONS_MISS);
     assert_null(sessions_verify(&small.writer));
     tables_release(&small);
 }
