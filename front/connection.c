@@ -1,0 +1,692 @@
+// SPDX-License-Identifier: ISC
+// Connections. Runs in stayd-front, on bytes from anyone.
+// 1. One receive and one send a request: bytes arrive in a buffer that all connections share, and only what
+//    is left over (half a request, or requests behind one that waits) gets a buffer of its own.
+// 2. Answers leave in the order of the requests: nothing is parsed while one waits for core.
+// 3. Every state but WAITING has a time-out, and WAITING ends with its ask.
+// 4. What held a body is wiped: it may have been a password.
+#include "front/connection.h"
+
+#include "base/clock.h"
+#include "front/answer.h"
+#include "front/ask.h"
+#include "front/routes.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define INBOX_BYTES      65536
+#define OUT_HIGH_BYTES   (256 * 1024) // more than this is sent before the next request is looked at
+#define LINGER_MS        2000
+#define LINGER_BYTES_MAX (256 * 1024)
+#define HANDSHAKE_MS     10000
+#define SPARE_HELD_MAX   16
+
+struct held {
+    struct held *next; // among the spare ones
+    struct bytes in;
+    struct intake intake;
+};
+
+// One thread: shared by all connections.
+static uint8_t inbox[INBOX_BYTES];
+static struct intake shared_intake;
+static struct held *spare_held;
+static unsigned spare_held_count;
+
+static bool serve(struct connection *connection, struct intake *intake, uint8_t *data, size_t size);
+
+static struct held *held_new(const struct settings *settings)
+{
+    struct held *held = spare_held;
+    if (held != NULL) {
+        spare_held = held->next;
+        spare_held_count--;
+    } else {
+        held = malloc(sizeof(*held));
+        if (held == NULL) {
+            return NULL;
+        }
+    }
+    size_t room = settings->limits.head_bytes_max + settings->limits.body_bytes_max + 2 * INBOX_BYTES;
+    bytes_init(&held->in, room);
+    return held;
+}
+
+static void held_free(struct held **at)
+{
+    struct held *held = *at;
+    if (held == NULL) {
+        return;
+    }
+    if (held->in.data != NULL) {
+        wipe(held->in.data, held->in.size);
+    }
+    bytes_release(&held->in);
+    *at = NULL;
+    if (spare_held_count < SPARE_HELD_MAX) {
+        held->next = spare_held;
+        spare_held = held;
+        spare_held_count++;
+    } else {
+        free(held);
+    }
+}
+
+static void unsent_free(struct connection *connection)
+{
+    if (connection->unsent != NULL) {
+        bytes_release(connection->unsent);
+        free(connection->unsent);
+        connection->unsent = NULL;
+    }
+}
+
+// What the loop is to tell us about.
+static void watch(struct connection *connection)
+{
+    int events = connection->unsent != NULL                ? EV_WRITE
+                 : connection->state == CONNECTION_WAITING ? 0
+                                                           : EV_READ;
+    if ((connection->io.events & (EV_READ | EV_WRITE)) == events && ev_is_active(&connection->io)) {
+        return;
+    }
+    ev_io_stop(connection->front->loop, &connection->io);
+    if (events != 0) {
+        ev_io_set(&connection->io, connection->io.fd, events);
+        ev_io_start(connection->front->loop, &connection->io);
+    }
+}
+
+void connection_close(struct connection *connection)
+{
+    struct front *front = connection->front;
+    if (connection->ask != NULL) {
+        ask_forget(connection->ask);
+    }
+    wheel_remove(&connection->timer);
+    ev_io_stop(front->loop, &connection->io);
+    if (connection->tls != NULL) {
+        tls_shutdown(connection->tls);
+        tls_session_free(&connection->tls);
+    }
+    close(connection->io.fd);
+    held_free(&connection->held);
+    unsent_free(connection);
+    if (connection->source != NULL) {
+        connection->source->connections--;
+    }
+    if (connection->previous != NULL) {
+        connection->previous->next = connection->next;
+    } else {
+        front->connections = connection->next;
+    }
+    if (connection->next != NULL) {
+        connection->next->previous = connection->previous;
+    }
+    front->connection_count--;
+    stats_set(STATS_connections_open, front->connection_count);
+    free(connection);
+    if (front->draining && front->connection_count == 0 && front->on_idle != NULL) {
+        front->on_idle(front);
+    }
+}
+
+// The last answer is out. false: the connection is closed.
+static bool finish(struct connection *connection)
+{
+    if (!connection->discarding || connection->tls != NULL) {
+        connection_close(connection);
+        return false;
+    }
+    // Closing with bytes unread would send a reset, which can overtake the answer.
+    (void)shutdown(connection->io.fd, SHUT_WR);
+    connection->state = CONNECTION_LINGERING;
+    held_free(&connection->held);
+    wheel_set(&connection->front->wheel, &connection->timer, LINGER_MS);
+    watch(connection);
+    return true;
+}
+
+// Sends as much as the socket takes; -1: the peer is gone.
+static ssize_t send_some(struct connection *connection, const uint8_t *data, size_t size)
+{
+    if (connection->tls != NULL) {
+        size_t total = 0;
+        while (total < size) {
+            size_t put = 0;
+            enum tls_result result = tls_write(connection->tls, data + total, size - total, &put);
+            total += put;
+            if (result == TLS_WANTS_READ || result == TLS_WANTS_WRITE) {
+                break;
+            }
+            if (result != TLS_DONE) {
+                return -1;
+            }
+        }
+        return (ssize_t)total;
+    }
+    ssize_t sent = send(connection->io.fd, data, size, MSG_NOSIGNAL | MSG_DONTWAIT);
+    return sent < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR) ? 0 : sent;
+}
+
+static bool keep_unsent(struct connection *connection, const uint8_t *data, size_t size)
+{
+    if (connection->unsent == NULL) {
+        connection->unsent = malloc(sizeof(*connection->unsent));
+        if (connection->unsent == NULL) {
+            return false;
+        }
+        bytes_init(connection->unsent, 2 * FRONT_OUT_MAX);
+    }
+    return bytes_append(connection->unsent, data, size);
+}
+
+// Sends what is in front->out. false: the connection is closed.
+static bool flush(struct connection *connection)
+{
+    struct bytes *out = &connection->front->out;
+    ssize_t sent = 0;
+    if (out->size > 0 && connection->unsent == NULL) {
+        sent = send_some(connection, out->data, out->size);
+    }
+    if (sent < 0) {
+        bytes_reset(out);
+        connection_close(connection);
+        return false;
+    }
+    if ((size_t)sent < out->size) {
+        bool kept = keep_unsent(connection, out->data + sent, out->size - (size_t)sent);
+        bytes_reset(out);
+        if (!kept) {
+            connection_close(connection);
+            return false;
+        }
+        wheel_set(&connection->front->wheel, &connection->timer,
+                  connection->front->settings->body_timeout_ms);
+        connection->timed = TIMED_NOTHING;
+        watch(connection);
+        return true;
+    }
+    bytes_reset(out);
+    return connection->closing ? finish(connection) : true;
+}
+
+// Keeps what is left of the input for later. false: the connection is closed.
+static bool hold(struct connection *connection, struct intake *intake, uint8_t *data, size_t size)
+{
+    struct held *held = connection->held;
+    if (held != NULL && intake == &held->intake) {
+        if (size > 0) {
+            memmove(held->in.data, data, size);
+        }
+        wipe(held->in.data + size, held->in.size - size);
+        held->in.size = size;
+        return true;
+    }
+    assert(held == NULL);
+    held = held_new(connection->front->settings);
+    if (held == NULL || !bytes_append(&held->in, data, size)) {
+        held_free(&held);
+        connection_close(connection);
+        return false;
+    }
+    intake_copy(&held->intake, intake);
+    if (held->intake.accepted_ns == 0) {
+        held->intake.accepted_ns = clock_mono_ns();
+    }
+    connection->held = held;
+    return true;
+}
+
+static bool is_https(const struct connection *connection, const struct exchange *exchange)
+{
+    if (exchange->trusted) {
+        struct view proto = http_request_known(exchange->request, HTTP_HEADER_X_FORWARDED_PROTO);
+        if (proto.data != NULL) {
+            return view_equal_nocase(proto, VIEW("https")) &&
+                   !http_request_repeated(exchange->request, HTTP_HEADER_X_FORWARDED_PROTO);
+        }
+    }
+    return connection->tls != NULL;
+}
+
+static void exchange_begin(struct exchange *exchange, struct connection *connection, struct intake *intake,
+                           uint8_t *data)
+{
+    struct front *front = connection->front;
+    const struct settings *settings = front->settings;
+    *exchange = (struct exchange){.front = front,
+                                  .connection = connection,
+                                  .settings = settings,
+                                  .request = &intake->request,
+                                  .route = &route_malformed,
+                                  .intake = intake,
+                                  .body = data + intake->head_size,
+                                  .body_size = intake->body_size,
+                                  .client = connection->peer.address,
+                                  .minor = (uint8_t)intake->request.minor};
+    exchange->trusted = peer_is_trusted(&settings->trusted, &connection->peer);
+    if (exchange->trusted) {
+        exchange->client = address_of_request(&settings->trusted, &connection->peer,
+                                              settings->client_address_header, &intake->request);
+    }
+    exchange->head_only = intake->request.method == HTTP_HEAD;
+    exchange->keep_alive = intake->request.keep_alive && !front->draining;
+    exchange->https = is_https(connection, exchange);
+}
+
+// A source whose requests keep crashing us, seen through a proxy.
+static bool refuse_penalised(struct exchange *exchange)
+{
+    struct front *front = exchange->front;
+    uint32_t now = front_mono_s(front);
+    if (front->penalties_until_s <= now) {
+        return false;
+    }
+    uint32_t left = sources_penalty(&front->sources, exchange->client, now);
+    if (left == 0) {
+        return false;
+    }
+    struct answer_error error = {.status = 429,
+                                 .type = "penalised",
+                                 .title = "This address is refused for a while",
+                                 .retry_after_s = left};
+    exchange->keep_alive = false;
+    answer_error(exchange, &error);
+    return true;
+}
+
+static void handle_ready(struct connection *connection, struct intake *intake, uint8_t *data)
+{
+    static struct exchange exchange;
+    exchange_begin(&exchange, connection, intake, data);
+    stats_flight_begin(STATS_CLASS_other, &exchange.client);
+    http_date_update(&connection->front->date, front_wall_s(connection->front));
+    if (!refuse_penalised(&exchange)) {
+        exchange.route = route_find(intake->request.path);
+        stats_flight_begin(exchange.route->class, &exchange.client);
+        route_handle(&exchange);
+    }
+    assert(exchange.answered || connection->state == CONNECTION_WAITING);
+    connection->used = true;
+    if (exchange.answered && !exchange.keep_alive) {
+        connection->closing = true;
+    }
+    if (exchange.has_credentials) {
+        wipe(exchange.credentials.verifier, sizeof(exchange.credentials.verifier));
+    }
+    stats_flight_end();
+}
+
+// What can't be read as a request is answered, and is the last thing read.
+static void handle_refused(struct connection *connection, struct intake *intake, unsigned status,
+                           const char *title)
+{
+    struct exchange exchange;
+    exchange_begin(&exchange, connection, intake, inbox);
+    exchange.body_size = 0;
+    exchange.keep_alive = false;
+    exchange.head_only = false;
+    http_date_update(&connection->front->date, front_wall_s(connection->front));
+    struct answer_error error = {.status = status, .type = "malformed_request", .title = title};
+    answer_error(&exchange, &error);
+    connection->closing = connection->discarding = true;
+}
+
+static void set_timeout(struct connection *connection, enum intake_phase phase)
+{
+    const struct settings *settings = connection->front->settings;
+    enum connection_timed timed = connection->held == NULL && connection->used ? TIMED_IDLE
+                                  : phase == INTAKE_HEAD                       ? TIMED_HEAD
+                                                                               : TIMED_BODY;
+    if (timed == connection->timed && timed != TIMED_IDLE) {
+        return;
+    }
+    connection->timed = timed;
+    wheel_set(&connection->front->wheel, &connection->timer,
+              timed == TIMED_IDLE   ? settings->idle_timeout_ms
+              : timed == TIMED_HEAD ? settings->header_timeout_ms
+                                    : settings->body_timeout_ms);
+}
+
+// Whether the connection takes its next request now.
+static bool goes_on(const struct connection *connection)
+{
+    return connection->state == CONNECTION_READING && !connection->closing && connection->unsent == NULL &&
+           connection->front->out.size <= OUT_HIGH_BYTES;
+}
+
+// Handles the whole requests at the front of `data`; returns how much of it is done with.
+static size_t take_requests(struct connection *connection, struct intake *intake, uint8_t *data, size_t *size)
+{
+    const struct http_limits *limits = &connection->front->settings->limits;
+    size_t at = 0;
+    while (at < *size && goes_on(connection)) {
+        size_t left = *size - at;
+        stats_flight_begin(STATS_CLASS_malformed, &connection->peer.address);
+        enum intake_phase phase =
+            intake->phase == INTAKE_READY ? INTAKE_READY : intake_advance(intake, data + at, &left, limits);
+        *size = at + left;
+        if (phase == INTAKE_REFUSED) {
+            enum http_reason reason = intake->request.reason;
+            handle_refused(connection, intake, http_reason_status(reason), http_reason_text(reason));
+            return *size;
+        }
+        if (phase != INTAKE_READY) {
+            if (intake_wants_continue(intake, left)) {
+                http_write_continue(&connection->front->out);
+                intake->continued = true;
+            }
+            break;
+        }
+        http_request_rebase(&intake->request, data + at);
+        handle_ready(connection, intake, data + at);
+        if (connection->ask != NULL && connection->ask->is_lookup) {
+            break; // the request is handled again with the answer
+        }
+        size_t whole = intake_size(intake);
+        if (intake->body_size > 0) {
+            wipe(data + at + intake->head_size, intake->body_size);
+        }
+        at += whole;
+        intake_reset(intake);
+    }
+    stats_flight_end();
+    return at;
+}
+
+// false: the connection is closed.
+static bool serve(struct connection *connection, struct intake *intake, uint8_t *data, size_t size)
+{
+    enum intake_phase phase;
+    for (;;) {
+        size_t done = take_requests(connection, intake, data, &size);
+        if (connection->closing) {
+            connection->discarding |= size > done;
+            held_free(&connection->held);
+            return flush(connection);
+        }
+        size_t left = size - done;
+        phase = intake->phase;
+        connection->timed = done > 0 ? TIMED_NOTHING : connection->timed;
+        bool crowded = connection->front->out.size > OUT_HIGH_BYTES;
+        if (left > 0 && !hold(connection, intake, data + done, left)) {
+            return false;
+        }
+        if (left == 0) {
+            held_free(&connection->held);
+        }
+        if (!flush(connection)) {
+            return false;
+        }
+        if (left == 0 || !crowded || connection->unsent != NULL) {
+            break;
+        }
+        intake = &connection->held->intake;
+        data = connection->held->in.data;
+        size = connection->held->in.size;
+    }
+    if (connection->state == CONNECTION_WAITING) {
+        wheel_remove(&connection->timer);
+        connection->timed = TIMED_NOTHING;
+    } else if (connection->unsent == NULL) {
+        set_timeout(connection, phase);
+    }
+    watch(connection);
+    return true;
+}
+
+static bool serve_held(struct connection *connection)
+{
+    if (connection->held == NULL) {
+        return serve(connection, &shared_intake, inbox, 0);
+    }
+    return serve(connection, &connection->held->intake, connection->held->in.data, connection->held->in.size);
+}
+
+void connection_resume(struct connection *connection, bool rerun, bool keep_alive)
+{
+    connection->state = CONNECTION_READING;
+    if (rerun) {
+        assert(connection->held != NULL);
+        connection->held->intake.looked_up = true;
+    } else if (!keep_alive || connection->front->draining) {
+        connection->closing = true;
+    }
+    if (connection->closing) {
+        connection->discarding |= connection->held != NULL;
+        (void)flush(connection);
+        return;
+    }
+    (void)serve_held(connection);
+}
+
+static bool handshake(struct connection *connection)
+{
+    enum tls_result result = tls_handshake(connection->tls);
+    if (result == TLS_WANTS_READ || result == TLS_WANTS_WRITE) {
+        int events = result == TLS_WANTS_READ ? EV_READ : EV_WRITE;
+        ev_io_stop(connection->front->loop, &connection->io);
+        ev_io_set(&connection->io, connection->io.fd, events);
+        ev_io_start(connection->front->loop, &connection->io);
+        return false;
+    }
+    stats_count(result == TLS_DONE ? STATS_tls_handshakes_done : STATS_tls_handshakes_failed);
+    if (result != TLS_DONE) {
+        connection_close(connection);
+        return false;
+    }
+    connection->state = CONNECTION_READING;
+    wheel_set(&connection->front->wheel, &connection->timer, connection->front->settings->header_timeout_ms);
+    watch(connection);
+    return true;
+}
+
+// Bytes into `to`; 0: nothing now, -1: the peer is gone.
+static ssize_t receive(struct connection *connection, uint8_t *to, size_t size)
+{
+    if (connection->tls != NULL) {
+        size_t got = 0;
+        enum tls_result result = tls_read(connection->tls, to, size, &got);
+        return result == TLS_DONE                                      ? (ssize_t)got
+               : result == TLS_WANTS_READ || result == TLS_WANTS_WRITE ? 0
+                                                                       : -1;
+    }
+    ssize_t got = recv(connection->io.fd, to, size, MSG_DONTWAIT);
+    if (got == 0) {
+        return -1;
+    }
+    return got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR) ? 0 : got;
+}
+
+static bool receive_held(struct connection *connection)
+{
+    struct held *held = connection->held;
+    // Grown as it fills: a slow client holds no more than it sent.
+    size_t room = held->in.capacity - held->in.size;
+    room = room < 2048 ? (held->in.size < 4096 ? 4096 : held->in.size) : room;
+    size_t bound = held->in.size_max - held->in.size;
+    room = room > bound ? bound : room;
+    uint8_t *to = room == 0 ? NULL : bytes_reserve(&held->in, room);
+    if (to == NULL) {
+        connection_close(connection);
+        return false;
+    }
+    ssize_t got = receive(connection, to, room);
+    if (got < 0) {
+        connection_close(connection);
+        return false;
+    }
+    held->in.size += (size_t)got;
+    return got == 0 || serve_held(connection);
+}
+
+// false: the connection is closed.
+static bool receive_and_serve(struct connection *connection)
+{
+    if (connection->held != NULL) {
+        return receive_held(connection);
+    }
+    ssize_t got = receive(connection, inbox, sizeof(inbox));
+    if (got < 0) {
+        connection_close(connection);
+        return false;
+    }
+    if (got == 0) {
+        return true;
+    }
+    intake_reset(&shared_intake);
+    return serve(connection, &shared_intake, inbox, (size_t)got);
+}
+
+static void discard(struct connection *connection)
+{
+    ssize_t got = receive(connection, inbox, sizeof(inbox));
+    connection->discarded_bytes += got > 0 ? (uint32_t)got : 0;
+    if (got < 0 || connection->discarded_bytes > LINGER_BYTES_MAX) {
+        connection_close(connection);
+    }
+}
+
+// The client takes more. false: the connection is closed.
+static bool send_unsent(struct connection *connection)
+{
+    struct bytes *unsent = connection->unsent;
+    ssize_t sent = send_some(connection, unsent->data, unsent->size);
+    if (sent < 0) {
+        connection_close(connection);
+        return false;
+    }
+    if ((size_t)sent < unsent->size) {
+        memmove(unsent->data, unsent->data + sent, unsent->size - (size_t)sent);
+        unsent->size -= (size_t)sent;
+        if (sent > 0) {
+            wheel_set(&connection->front->wheel, &connection->timer,
+                      connection->front->settings->body_timeout_ms);
+        }
+        return true;
+    }
+    unsent_free(connection);
+    if (connection->closing) {
+        return finish(connection);
+    }
+    if (connection->state == CONNECTION_WAITING) {
+        watch(connection);
+        return true;
+    }
+    return serve_held(connection);
+}
+
+static void on_io(struct ev_loop *loop, ev_io *watcher, int revents)
+{
+    (void)loop;
+    struct connection *connection = watcher->data;
+    bytes_reset(&connection->front->out);
+    if (connection->state == CONNECTION_HANDSHAKE && !handshake(connection)) {
+        return;
+    }
+    if (connection->state == CONNECTION_LINGERING) {
+        discard(connection);
+        return;
+    }
+    if (connection->unsent != NULL) {
+        if (!(revents & EV_WRITE) || !send_unsent(connection) || connection->unsent != NULL) {
+            return;
+        }
+    }
+    if (connection->state != CONNECTION_READING || !receive_and_serve(connection)) {
+        return;
+    }
+    // What OpenSSL has decrypted already, the socket will not announce.
+    while (connection->tls != NULL && connection->state == CONNECTION_READING && connection->unsent == NULL &&
+           tls_pending(connection->tls)) {
+        if (!receive_and_serve(connection)) {
+            return;
+        }
+    }
+}
+
+struct connection *connection_open(struct front *front, int fd, const struct peer *peer, bool tls,
+                                   struct source *source)
+{
+    struct connection *connection = calloc(1, sizeof(*connection));
+    if (connection == NULL) {
+        close(fd);
+        return NULL;
+    }
+    *connection = (struct connection){.front = front,
+                                      .peer = *peer,
+                                      .source = source,
+                                      .state = CONNECTION_READING,
+                                      .next = front->connections};
+    if (tls) {
+        connection->tls = tls_session_new(front->settings->tls, fd);
+        if (connection->tls == NULL) {
+            close(fd);
+            free(connection);
+            return NULL;
+        }
+        connection->state = CONNECTION_HANDSHAKE;
+    }
+    if (front->connections != NULL) {
+        front->connections->previous = connection;
+    }
+    front->connections = connection;
+    front->connection_count++;
+    if (source != NULL) {
+        source->connections++;
+    }
+    ev_io_init(&connection->io, on_io, fd, EV_READ);
+    connection->io.data = connection;
+    ev_io_start(front->loop, &connection->io);
+    connection->timed = TIMED_HEAD;
+    wheel_set(&front->wheel, &connection->timer, tls ? HANDSHAKE_MS : front->settings->header_timeout_ms);
+    stats_set(STATS_connections_open, front->connection_count);
+    return connection;
+}
+
+void connection_expire(struct wheel_node *node)
+{
+    struct connection *connection =
+        (struct connection *)(void *)((char *)node - offsetof(struct connection, timer));
+    bool idle = connection->state == CONNECTION_READING && connection->held == NULL && connection->used;
+    stats_count(idle ? STATS_connections_idle_closed : STATS_connections_timed_out);
+    if (connection->state != CONNECTION_READING || connection->unsent != NULL || connection->held == NULL) {
+        connection_close(connection);
+        return;
+    }
+    bytes_reset(&connection->front->out);
+    http_request_rebase(&connection->held->intake.request, connection->held->in.data);
+    handle_refused(connection, &connection->held->intake, 408, "The request took too long to arrive");
+    (void)flush(connection);
+}
+
+void connections_drain(struct front *front)
+{
+    for (struct connection *connection = front->connections, *next; connection != NULL; connection = next) {
+        next = connection->next;
+        if (connection->state == CONNECTION_HANDSHAKE ||
+            (connection->state == CONNECTION_READING && connection->held == NULL &&
+             connection->unsent == NULL)) {
+            connection_close(connection);
+        } else if (connection->unsent != NULL && connection->state == CONNECTION_READING) {
+            connection->closing = true;
+        }
+    }
+}
+
+void connections_close_all(struct front *front)
+{
+    while (front->connections != NULL) {
+        connection_close(front->connections);
+    }
+    while (spare_held != NULL) {
+        struct held *next = spare_held->next;
+        free(spare_held);
+        spare_held = next;
+    }
+    spare_held_count = 0;
+}

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: ISC
+// What every handler asks of a request: whose it is, and what its address says. Runs in stayd-front.
+#include "front/exchange.h"
+
+#include "front/intake.h"
+#include "front/lookup.h"
+#include "http/form.h"
+
+const struct credentials *exchange_credentials(struct exchange *exchange)
+{
+    if (!exchange->has_credentials && exchange->request != NULL) {
+        credentials_find(exchange->request, exchange->settings->cookie_name, &exchange->credentials);
+        exchange->has_credentials = true;
+    }
+    return &exchange->credentials;
+}
+
+enum exchange_session exchange_session(struct exchange *exchange)
+{
+    struct front *front = exchange->front;
+    const struct credentials *credentials = exchange_credentials(exchange);
+    if (credentials->kind == CREDENTIALS_NONE) {
+        return EXCHANGE_ANONYMOUS;
+    }
+    enum sessions_check check = SESSIONS_MISS;
+    if (front->has_tables) {
+        check = sessions_check(&front->tables, credentials->selector, credentials->verifier_hash,
+                               front_wall_s(front), &front->identity);
+        if (front->identity.retries > 0) {
+            stats_add(STATS_table_retries, front->identity.retries);
+        }
+    }
+    if (check == SESSIONS_MISS) {
+        return lookup_session(exchange);
+    }
+    if (check == SESSIONS_INVALID) {
+        return EXCHANGE_ANONYMOUS;
+    }
+    if (front->identity.note_seen && front->has_seen) {
+        struct seen_note note = {.seen_s = front_wall_s(front)};
+        memcpy(note.selector, credentials->selector, sizeof(note.selector));
+        if (!seen_put(&front->seen, &note)) {
+            stats_count(STATS_seen_dropped);
+        }
+    }
+    return EXCHANGE_SIGNED_IN;
+}
+
+struct view exchange_below(const struct exchange *exchange)
+{
+    return view_from(exchange->request->path, exchange->route->path.size);
+}
+
+struct view exchange_query(const struct exchange *exchange, struct view name, uint8_t *room)
+{
+    struct view value = {NULL, 0};
+    if (exchange->request->query.size > URL_SIZE_MAX ||
+        http_form_find(exchange->request->query, name, room, &value) != HTTP_FOUND_ONE) {
+        return (struct view){NULL, 0};
+    }
+    return value;
+}
+
+uint64_t exchange_trace(struct exchange *exchange)
+{
+    if (exchange->trace == 0) {
+        exchange->trace = front_trace(exchange->front);
+    }
+    return exchange->trace;
+}

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: ISC
+// Which handler answers which path. Used by stayd-front. Owns nothing.
+#ifndef FRONT_ROUTES_H
+#define FRONT_ROUTES_H
+
+#include "front/exchange.h"
+
+// Never NULL: a path that nobody answers has a route of its own, without handlers.
+const struct route *route_find(struct view path);
+bool route_is_known(const struct route *route);
+// Answers the exchange, or leaves it waiting for core.
+void route_handle(struct exchange *exchange);
+// The route of what could not be read.
+extern const struct route route_malformed;
+
+#endif

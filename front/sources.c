@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: ISC
+// The table of sources: sets of WAYS places, the place least worth keeping given away. Runs in stayd-front.
+// 1. A source with connections, or under a penalty, keeps its place.
+#include "front/sources.h"
+
+#include "front/address.h"
+
+#define WAYS 8
+#define SETS (SOURCES_MAX / WAYS)
+
+bool sources_init(struct sources *sources, uint64_t seed)
+{
+    sources->seed = seed;
+    sources->table = calloc(SOURCES_MAX, sizeof(struct source));
+    return sources->table != NULL;
+}
+
+void sources_release(struct sources *sources)
+{
+    free(sources->table);
+    sources->table = NULL;
+}
+
+static struct source *set_of(struct sources *sources, const struct id16 *address)
+{
+    uint64_t word[2];
+    memcpy(word, address->byte, sizeof(word));
+    uint64_t hash = (word[0] ^ sources->seed) * 0x9e3779b97f4a7c15u;
+    hash = (hash ^ hash >> 29 ^ word[1]) * 0xbf58476d1ce4e5b9u;
+    return sources->table + (hash >> 40) % SETS * WAYS;
+}
+
+static bool is_idle(const struct source *source, uint32_t now_s)
+{
+    return source->connections == 0 && source->penalty_until_s <= now_s;
+}
+
+static struct source *find(struct sources *sources, struct id16 address)
+{
+    struct source *set = set_of(sources, &address);
+    for (size_t i = 0; i < WAYS; i++) {
+        if (set[i].used && memcmp(&set[i].address, &address, sizeof(address)) == 0) {
+            return &set[i];
+        }
+    }
+    return NULL;
+}
+
+struct source *sources_get(struct sources *sources, struct id16 address, uint32_t now_s)
+{
+    address = address_source(address);
+    struct source *found = find(sources, address);
+    if (found != NULL) {
+        return found;
+    }
+    struct source *set = set_of(sources, &address);
+    struct source *best = NULL;
+    for (size_t i = 0; i < WAYS; i++) {
+        if (!set[i].used) {
+            best = &set[i];
+            break;
+        }
+        if (is_idle(&set[i], now_s) && (best == NULL || set[i].miss_at_s < best->miss_at_s)) {
+            best = &set[i];
+        }
+    }
+    if (best != NULL) {
+        *best = (struct source){
+            .address = address, .used = true, .misses_left = SOURCES_MISS_MAX, .miss_at_s = now_s};
+    }
+    return best;
+}
+
+void sources_penalise(struct sources *sources, struct id16 address, uint32_t now_s, uint32_t seconds)
+{
+    struct source *source = sources_get(sources, address, now_s);
+    if (source != NULL) {
+        source->penalty_until_s = now_s + seconds;
+    }
+}
+
+uint32_t sources_penalty(struct sources *sources, struct id16 address, uint32_t now_s)
+{
+    struct source *source = find(sources, address_source(address));
+    return source == NULL || source->penalty_until_s <= now_s ? 0 : source->penalty_until_s - now_s;
+}
+
+bool sources_take_miss(struct sources *sources, struct id16 address, uint32_t now_s)
+{
+    struct source *source = sources_get(sources, address, now_s);
+    if (source == NULL) {
+        return false;
+    }
+    uint64_t earned = (uint64_t)(now_s - source->miss_at_s) * SOURCES_MISS_RATE + source->misses_left;
+    source->misses_left = (uint16_t)(earned > SOURCES_MISS_MAX ? SOURCES_MISS_MAX : earned);
+    source->miss_at_s = now_s;
+    if (source->misses_left == 0) {
+        return false;
+    }
+    source->misses_left--;
+    return true;
+}
