@@ -130,7 +130,7 @@ static int configure(struct store_sqlite *store)
         "PRAGMA foreign_keys = ON",    "PRAGMA cache_size = -" STRING(SQLITE_CACHE_KIB),
         "PRAGMA mmap_size = 0",        "PRAGMA temp_store = MEMORY",
         "PRAGMA cell_size_check = ON", "PRAGMA trusted_schema = OFF",
-        "PRAGMA secure_delete = FAST", "PRAGMA journal_size_limit = 67108864",
+        "PRAGMA secure_delete = FAST", "PRAGMA journal_size_limit = 16777216",
     };
     (void)sqlite3_extended_result_codes(store->database, 1);
     (void)sqlite3_busy_timeout(store->database, 2000);
@@ -365,12 +365,12 @@ uint32_t store_sqlite_wal_pages(const struct store_sqlite *store)
     return store->wal_pages;
 }
 
-enum store_failure store_sqlite_checkpoint(struct store_sqlite *store, bool whole)
+// The log file is not cut: room that it has once had lets changes go on for a while when the disk is full.
+enum store_failure store_sqlite_checkpoint(struct store_sqlite *store)
 {
     int left = 0, moved = 0;
     store->failure = STORE_FINE;
-    int code = sqlite3_wal_checkpoint_v2(
-        store->database, NULL, whole ? SQLITE_CHECKPOINT_TRUNCATE : SQLITE_CHECKPOINT_PASSIVE, &left, &moved);
+    int code = sqlite3_wal_checkpoint_v2(store->database, NULL, SQLITE_CHECKPOINT_PASSIVE, &left, &moved);
     if (code != SQLITE_OK) {
         store_sqlite_failed(store, code);
     } else if (left == moved) {
@@ -416,20 +416,20 @@ static bool read_plan(struct store_sqlite *store, size_t index, struct bytes *pl
     return fine;
 }
 
-bool store_sqlite_plans_hold(struct store_sqlite *store, const char **name)
+bool store_sqlite_plans_hold(struct store_sqlite *store)
 {
     struct bytes plan;
     bytes_init(&plan, 4096);
-    bool hold = true;
-    for (size_t i = 0; hold && i < STATEMENT_BEGIN; i++) {
+    bool all = true;
+    for (size_t i = 0; i < STATEMENT_BEGIN; i++) {
         bytes_reset(&plan);
-        *name = names[i];
-        hold = read_plan(store, i, &plan) && plan_holds(bytes_view(&plan), view_of_cstr(plans[i]));
-        if (!hold) {
+        bool holds = read_plan(store, i, &plan) && plan_holds(bytes_view(&plan), view_of_cstr(plans[i]));
+        if (!holds) {
             (void)fprintf(stderr, "%s: expected %s, got:\n%.*s", names[i], plans[i], (int)plan.size,
                           plan.data == NULL ? "" : (const char *)plan.data);
         }
+        all = all && holds;
     }
     bytes_release(&plan);
-    return hold;
+    return all;
 }

@@ -10,7 +10,7 @@
 
 #include "store/store.h"
 
-#define SQLITE_CACHE_KIB 768
+#define SQLITE_CACHE_KIB 512
 
 struct store_sqlite;
 
@@ -63,12 +63,13 @@ void store_sqlite_deadline(struct store_sqlite *store, uint64_t deadline_ns);
 
 // Frames in the write-ahead log since it was last moved into the file.
 uint32_t store_sqlite_wal_pages(const struct store_sqlite *store);
-// Moves them; `whole`: waits for readers and cuts the log to nothing. A failure costs disk space only.
-[[nodiscard]] enum store_failure store_sqlite_checkpoint(struct store_sqlite *store, bool whole);
+// Moves what no reader still needs; it never waits for one. A failure costs disk space only.
+[[nodiscard]] enum store_failure store_sqlite_checkpoint(struct store_sqlite *store);
 // Gives cached memory back.
 void store_sqlite_shrink(struct store_sqlite *store);
 
-// For tests: the plan of every statement is what store/statements.def says; *name is the first that is not.
-[[nodiscard]] bool store_sqlite_plans_hold(struct store_sqlite *store, const char **name);
+// For tests: the plan of every statement is what store/statements.def says; those that are not go to standard
+// error.
+[[nodiscard]] bool store_sqlite_plans_hold(struct store_sqlite *store);
 
 #endif

@@ -2,7 +2,10 @@
 // A copy of the "unix" VFS whose xFullPathname does not resolve. Runs in stayd-store.
 #include "store/vfs.h"
 
+#include <assert.h>
+#include <errno.h>
 #include <sqlite3.h>
+#include <unistd.h>
 
 static sqlite3_vfs shim;
 
@@ -17,6 +20,34 @@ static int path_as_it_stands(sqlite3_vfs *vfs, const char *path, int size_max, c
     return SQLITE_OK;
 }
 
+// A quota or a limit on file sizes is a full disk to SQLite too: rolled back and said as such, not as a disk
+// that fails.
+static ssize_t settle(ssize_t written)
+{
+    if (written < 0 && (errno == EDQUOT || errno == EFBIG)) {
+        errno = ENOSPC;
+    }
+    return written;
+}
+
+static ssize_t write_at(int fd, const void *data, size_t size, off_t offset)
+{
+    return settle(pwrite(fd, data, size, offset));
+}
+
+static ssize_t write_on(int fd, const void *data, size_t size)
+{
+    return settle(write(fd, data, size));
+}
+
+static void set_calls(sqlite3_vfs *vfs)
+{
+    static_assert(sizeof(off_t) == 8, "pwrite and pwrite64 are one");
+    (void)vfs->xSetSystemCall(vfs, "pwrite", (sqlite3_syscall_ptr)write_at);
+    (void)vfs->xSetSystemCall(vfs, "pwrite64", (sqlite3_syscall_ptr)write_at);
+    (void)vfs->xSetSystemCall(vfs, "write", (sqlite3_syscall_ptr)write_on);
+}
+
 const char *store_vfs(void)
 {
     if (shim.zName == NULL) {
@@ -24,6 +55,7 @@ const char *store_vfs(void)
         if (unix_vfs == NULL) {
             return NULL;
         }
+        set_calls(unix_vfs);
         shim = *unix_vfs;
         shim.pNext = NULL;
         shim.zName = "stayd-as-it-stands";

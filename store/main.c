@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: ISC
+// stayd-store: the durable truth. A child of the supervisor with one peer, core; run by stayctl it is the
+// offline tool for backup, restore and check.
+#include "base/log.h"
+#include "store/offline.h"
+#include "store/service.h"
+#include "wire/child.h"
+
+#include <signal.h>
+#include <sqlite3.h>
+#include <unistd.h>
+
+#define DATABASE        "stayd.db"
+#define ANSWERS_MAX     (4u << 20) // bytes waiting for core
+#define HEAP_SOFT_BYTES (8u << 20) // SQLite gives cache back beyond it
+
+static struct store_process {
+    struct service *service;
+    struct channel core;
+    bool serving;
+} process = {.core.fd = -1};
+
+// ---- core ------------------------------------------------------------------------------------------------
+
+static bool on_packet(struct channel *channel, struct view packet, int fd)
+{
+    (void)channel;
+    (void)fd; // none of these messages has one
+    return service_submit(process.service, packet);
+}
+
+static void on_end(struct channel *channel, const char *why)
+{
+    (void)channel;
+    log_event(LOG_WARNING, "core_gone", "%s", why);
+}
+
+static const struct channel_events core_events = {on_packet, on_end};
+
+static void on_answer(void *owner, struct view packet)
+{
+    (void)owner;
+    if (channel_is_open(&process.core) && !channel_send(&process.core, packet)) {
+        stats_count(STATS_messages_dropped); // core asks again after its deadline
+    }
+}
+
+static void on_state(void *owner, const struct wire_store_state *state)
+{
+    (void)owner;
+    if (channel_is_open(&process.core)) {
+        CHANNEL_SAY(&process.core, store_state, .up = state->up, .empty = state->empty,
+                    .last_alive = state->last_alive);
+    }
+}
+
+static void on_malformed(void *owner)
+{
+    (void)owner;
+    log_event(LOG_ERROR, "message_refused", "core sent an operation that does not decode");
+    channel_close(&process.core);
+}
+
+static void on_stopped(void *owner)
+{
+    (void)owner;
+    child_drained();
+}
+
+static const struct service_events service_events = {on_answer, on_state, on_malformed, on_stopped};
+
+// ---- the life of a child ---------------------------------------------------------------------------------
+
+static bool config(void *context, struct view packet, bool again)
+{
+    (void)context;
+    (void)again;
+    struct wire_store_config slice;
+    if (!wire_store_config_decode(packet, &slice)) {
+        return false;
+    }
+    if (slice.database.size > 0 && !view_equal(slice.database, VIEW("sqlite"))) {
+        log_event(LOG_ERROR, "database_unknown",
+                  "this stayd keeps its data in SQLite: set \"database = sqlite\"");
+        return false;
+    }
+    return true;
+}
+
+static bool peer(void *context, enum wire_role role, uint16_t index, int fd)
+{
+    (void)context;
+    (void)index;
+    if (role != WIRE_CORE) {
+        close(fd);
+        return true;
+    }
+    channel_close(&process.core);
+    channel_open(&process.core, child_loop(), fd, WIRE_STORE, WIRE_CORE, &core_events, NULL, ANSWERS_MAX);
+    if (process.serving) {
+        service_begin(process.service);
+    }
+    return true;
+}
+
+static bool prepare(void *context)
+{
+    (void)context;
+    char why[STORE_WHY_MAX] = "";
+    (void)sqlite3_soft_heap_limit64(HEAP_SOFT_BYTES);
+    enum store_open opened =
+        service_open(&process.service, DATABASE, child_loop(), &service_events, NULL, why);
+    if (opened == STORE_OPENED) {
+        return true;
+    }
+    log_event(LOG_ERROR, "database_refused", "%s", why);
+    if (opened == STORE_OPEN_DAMAGED || opened == STORE_OPEN_NEWER) {
+        exit(WIRE_EXIT_DATA); // a restart would end here again
+    }
+    return false;
+}
+
+static bool threads(void *context)
+{
+    (void)context;
+    return service_start(process.service);
+}
+
+static bool run(void *context)
+{
+    (void)context;
+    process.serving = true;
+    if (channel_is_open(&process.core)) {
+        service_begin(process.service);
+    }
+    return true;
+}
+
+static void drain(void *context, uint32_t deadline_ms)
+{
+    (void)context;
+    (void)deadline_ms;
+    service_stop(process.service);
+}
+
+int main(int argc, char **argv)
+{
+    static const struct child_role role = {
+        .role = WIRE_STORE,
+        .stats = STATS_ROLE_store,
+        .profile = SANDBOX_STORE,
+        .options = {.dir = {{".", SANDBOX_READ | SANDBOX_WRITE}}, .dirs = 1, .descriptors_max = 64},
+        .config_number = WIRE_MESSAGE_store_config,
+        .config = config,
+        .peer = peer,
+        .prepare = prepare,
+        .threads = threads,
+        .run = run,
+        .drain = drain,
+    };
+    if (offline_is_asked(argc, argv)) {
+        return offline_main(argc, argv);
+    }
+    (void)signal(SIGXFSZ, SIG_IGN); // a write past a limit on file sizes is a full disk, not a death
+    int status = child_main(&role, NULL, argc, argv);
+    service_free(&process.service);
+    return status;
+}

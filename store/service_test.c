@@ -1,0 +1,290 @@
+// SPDX-License-Identifier: ISC
+// The service's threads against a real file: answers, group commit, fencing, the first state, bounds, the
+// end.
+#include "store/service.h"
+
+#include "base/clock.h"
+#include "store/queue.h"
+#include "store/testing.h"
+
+struct seen {
+    struct service *service;
+    struct ev_loop *loop;
+    char folder[64], path[96];
+    uint64_t ops[8192];
+    uint8_t outcomes[8192];
+    size_t answers, states, malformed;
+    struct wire_store_state state;
+    bool stopped;
+};
+
+static void on_answer(void *owner, struct view packet)
+{
+    struct seen *seen = owner;
+    struct wire_store_reply reply;
+    assert_true(wire_store_reply_decode(packet, &reply));
+    assert_true(seen->answers < 8192);
+    seen->outcomes[seen->answers] = reply.outcome;
+    seen->ops[seen->answers++] = reply.op;
+}
+
+static void on_state(void *owner, const struct wire_store_state *state)
+{
+    struct seen *seen = owner;
+    seen->state = *state;
+    seen->states++;
+}
+
+static void on_malformed(void *owner)
+{
+    ((struct seen *)owner)->malformed++;
+}
+
+static void on_stopped(void *owner)
+{
+    ((struct seen *)owner)->stopped = true;
+}
+
+static const struct service_events events = {on_answer, on_state, on_malformed, on_stopped};
+
+static void open_it(struct seen *seen)
+{
+    char why[STORE_WHY_MAX];
+    assert_int_equal(service_open(&seen->service, seen->path, seen->loop, &events, seen, why), STORE_OPENED);
+    assert_true(service_start(seen->service));
+}
+
+static int setup(void **state)
+{
+    struct seen *seen = calloc(1, sizeof(*seen));
+    seen->loop = ev_loop_new(EVFLAG_AUTO);
+    testing_folder(seen->folder);
+    (void)snprintf(seen->path, sizeof(seen->path), "%s/stayd.db", seen->folder);
+    open_it(seen);
+    *state = seen;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct seen *seen = *state;
+    service_free(&seen->service);
+    ev_loop_destroy(seen->loop);
+    testing_remove(seen->folder);
+    free(seen);
+    return 0;
+}
+
+// Turns the loop until the condition holds; a bug shows as a time-out of the test.
+#define UNTIL(seen, condition)                                                                               \
+    while (!(condition)) {                                                                                   \
+        ev_run((seen)->loop, EVRUN_ONCE);                                                                    \
+    }
+
+#define SUBMIT(seen, op_, name_, ...)                                                                        \
+    do {                                                                                                     \
+        struct bytes packet_;                                                                                \
+        bytes_init(&packet_, WIRE_PACKET_MAX);                                                               \
+        assert_true(                                                                                         \
+            wire_store_##name_##_encode(&packet_, &(struct wire_store_##name_){.op = (op_), __VA_ARGS__}));  \
+        assert_true(service_submit((seen)->service, bytes_view(&packet_)));                                  \
+        bytes_release(&packet_);                                                                             \
+    } while (0)
+
+static void add_account(struct seen *seen, uint64_t op, uint32_t number)
+{
+    char name[16];
+    (void)snprintf(name, sizeof(name), "u%u", number);
+    SUBMIT(seen, op, account_add, ACCOUNT(number), .name = view_of_cstr(name));
+}
+
+static void the_state_comes_before_any_answer(void **state)
+{
+    struct seen *seen = *state;
+    service_begin(seen->service);
+    add_account(seen, 1, 1);
+    UNTIL(seen, seen->states == 1);
+    assert_true(seen->state.up);
+    assert_true(seen->state.empty); // read before the first operation of this core
+    UNTIL(seen, seen->answers == 1);
+    assert_int_equal(seen->ops[0], 1);
+    assert_int_equal(seen->outcomes[0], WIRE_STORE_OK);
+}
+
+static void many_at_once_are_each_answered_for_themselves(void **state)
+{
+    struct seen *seen = *state;
+    service_begin(seen->service);
+    UNTIL(seen, seen->states == 1);
+    for (uint32_t i = 0; i < 1000; i++) {
+        add_account(seen, i, i % 500); // the second half repeats the first
+    }
+    SUBMIT(seen, 5000, account_add, ACCOUNT(9999), .name = VIEW("u1"));
+    UNTIL(seen, seen->answers == 1001);
+    size_t ok = 0, conflicts = 0;
+    for (size_t i = 0; i < seen->answers; i++) {
+        ok += seen->outcomes[i] == WIRE_STORE_OK;
+        conflicts += seen->outcomes[i] == WIRE_STORE_CONFLICT;
+    }
+    assert_int_equal(ok, 1000);
+    assert_int_equal(conflicts, 1);
+}
+
+static void what_an_old_core_asked_is_over_before_a_new_one_is_told_the_state(void **state)
+{
+    struct seen *seen = *state;
+    service_begin(seen->service);
+    UNTIL(seen, seen->states == 1);
+    for (uint32_t i = 0; i < 600; i++) {
+        add_account(seen, i, i);
+    }
+    service_begin(seen->service); // some of them run, the rest is dropped
+    size_t before = seen->answers;
+    SUBMIT(seen, 7000, account_list, .limit = 512);
+    UNTIL(seen, seen->states == 2);
+    UNTIL(seen, seen->answers > before);
+    assert_int_equal(seen->answers, before + 1); // nothing of the old core reaches the new one
+    assert_int_equal(seen->ops[before], 7000);
+}
+
+static void a_late_operation_is_not_run(void **state)
+{
+    struct seen *seen = *state;
+    service_begin(seen->service); // fenced until the loop turns
+    SUBMIT(seen, 1, account_add, ACCOUNT(1), .name = VIEW("a"), .deadline_ms = 1);
+    uint64_t until = clock_mono_ns() + 3000000;
+    while (clock_mono_ns() < until) {
+    }
+    SUBMIT(seen, 2, account_add, ACCOUNT(2), .name = VIEW("b"), .deadline_ms = 60000);
+    UNTIL(seen, seen->answers == 2);
+    assert_int_equal(seen->outcomes[0], WIRE_STORE_UNAVAILABLE);
+    assert_int_equal(seen->outcomes[1], WIRE_STORE_OK);
+    SUBMIT(seen, 3, account_by_name, .name = VIEW("a"));
+    UNTIL(seen, seen->answers == 3);
+    assert_int_equal(seen->outcomes[2], WIRE_STORE_NOT_FOUND);
+}
+
+static void a_full_queue_refuses_at_once_and_leaves_room_for_ends(void **state)
+{
+    struct seen *seen = *state;
+    service_begin(seen->service);
+    for (uint32_t i = 0; i < SERVICE_JOBS_MAX; i++) {
+        add_account(seen, i, i);
+    }
+    assert_int_equal(seen->answers, SERVICE_JOBS_MAX / 4);
+    assert_int_equal(seen->outcomes[0], WIRE_STORE_UNAVAILABLE);
+    SUBMIT(seen, 9000, session_end, .selector = testing_id('s', 1));
+    assert_int_equal(seen->answers, SERVICE_JOBS_MAX / 4);
+    UNTIL(seen, seen->answers == SERVICE_JOBS_MAX + 1);
+}
+
+static void a_malformed_operation_is_reported(void **state)
+{
+    struct seen *seen = *state;
+    service_begin(seen->service);
+    struct bytes packet;
+    bytes_init(&packet, 256);
+    wire_store_session_end_encode(&packet, &(struct wire_store_session_end){.op = 1});
+    assert_true(service_submit(seen->service, view_first(bytes_view(&packet), packet.size - 1)));
+    assert_false(service_submit(seen->service, view_first(bytes_view(&packet), 5)));
+    assert_false(service_submit(seen->service, VIEW("\1\0 a log-in, which is not for the store")));
+    UNTIL(seen, seen->malformed == 1);
+    assert_int_equal(seen->answers, 0);
+    bytes_release(&packet);
+}
+
+static void what_waits_is_finished_before_the_end(void **state)
+{
+    struct seen *seen = *state;
+    service_begin(seen->service);
+    UNTIL(seen, seen->states == 1);
+    for (uint32_t i = 0; i < 300; i++) {
+        add_account(seen, i, i);
+    }
+    service_stop(seen->service);
+    UNTIL(seen, seen->stopped);
+    assert_int_equal(seen->answers, 300);
+    service_free(&seen->service);
+    open_it(seen);
+    service_begin(seen->service);
+    UNTIL(seen, seen->states == 2);
+    assert_false(seen->state.empty);
+}
+
+static void last_alive_is_told_to_the_next_core(void **state)
+{
+    struct seen *seen = *state;
+    service_begin(seen->service);
+    SUBMIT(seen, 1, session_seen, .alive = 77777);
+    UNTIL(seen, seen->answers == 1);
+    assert_int_equal(seen->state.last_alive, 0);
+    service_begin(seen->service);
+    UNTIL(seen, seen->states == 2);
+    assert_int_equal(seen->state.last_alive, 77777);
+}
+
+static struct store_job *job(enum store_class class)
+{
+    struct bytes packet;
+    bytes_init(&packet, 256);
+    wire_store_session_end_encode(&packet, &(struct wire_store_session_end){.op = 1});
+    struct store_job *made = store_job_new(bytes_view(&packet), 0);
+    made->class = class;
+    bytes_release(&packet);
+    return made;
+}
+
+static void a_backlog_is_taken_by_class_and_a_batch_in_order(void **state)
+{
+    (void)state;
+    struct store_queue queue;
+    store_queue_init(&queue, 100, 1 << 20);
+    static const enum store_class classes[] = {STORE_BACKGROUND, STORE_LOGIN, STORE_ENDING, STORE_LOGIN,
+                                               STORE_ENDING};
+    for (size_t i = 0; i < 5; i++) {
+        assert_true(store_queue_push(&queue, job(classes[i])));
+    }
+    struct store_job *batch = store_queue_take_batch(&queue, 3); // both ends and the older log-in
+    static const uint64_t expected[] = {1, 2, 4};
+    for (size_t i = 0; i < 3; i++) {
+        assert_true(batch->sequence == expected[i]);
+        struct store_job *next = batch->next;
+        store_job_free(&batch);
+        batch = next;
+    }
+    assert_null(batch);
+    assert_false(store_queue_has(&queue, STORE_LOGIN));
+    assert_true(store_queue_has(&queue, STORE_BACKGROUND));
+    assert_null(store_queue_take(&queue, STORE_LOGIN));
+    store_queue_release(&queue);
+    assert_int_equal(queue.count, 0);
+    assert_int_equal(queue.bytes, 0);
+}
+
+static void every_statement_uses_its_index(void **state)
+{
+    (void)state;
+    struct backend backend;
+    backend_init(&backend, false);
+    assert_true(store_sqlite_plans_hold(backend.sqlite));
+    backend_release(&backend);
+}
+
+#define ON_FILE(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        ON_FILE(the_state_comes_before_any_answer),
+        ON_FILE(many_at_once_are_each_answered_for_themselves),
+        ON_FILE(what_an_old_core_asked_is_over_before_a_new_one_is_told_the_state),
+        ON_FILE(a_late_operation_is_not_run),
+        ON_FILE(a_full_queue_refuses_at_once_and_leaves_room_for_ends),
+        ON_FILE(a_malformed_operation_is_reported),
+        ON_FILE(what_waits_is_finished_before_the_end),
+        ON_FILE(last_alive_is_told_to_the_next_core),
+        cmocka_unit_test(a_backlog_is_taken_by_class_and_a_batch_in_order),
+        cmocka_unit_test(every_statement_uses_its_index),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
