@@ -23,12 +23,14 @@ struct line {
 
 struct crew {
     pthread_mutex_t mutex;
-    pthread_cond_t wake;
+    pthread_cond_t wake;  // something is waiting, or stopping
+    pthread_cond_t began; // a worker is through on_start
     struct line waiting;
     struct line finished;
     unsigned waiting_count;
     unsigned waiting_max;
     unsigned busy;
+    unsigned began_count;
     bool stopping;
     struct crew_events events;
     void *context;
@@ -106,6 +108,10 @@ static void *work(void *argument)
     if (crew->events.on_start != NULL) {
         crew->events.on_start(crew->context);
     }
+    lock(crew);
+    crew->began_count++;
+    pthread_cond_signal(&crew->began);
+    unlock(crew);
     while ((task = begin(crew)) != NULL) {
         crew->events.on_task(task, crew->context);
         finish(crew, task);
@@ -134,6 +140,16 @@ static bool start_workers(struct crew *crew, unsigned workers)
     return started;
 }
 
+// Whoever enters a sandbox next may take away what on_start needs.
+static void wait_until_begun(struct crew *crew)
+{
+    lock(crew);
+    while (crew->began_count < crew->worker_count) {
+        pthread_cond_wait(&crew->began, &crew->mutex);
+    }
+    unlock(crew);
+}
+
 struct crew *crew_new(unsigned workers, unsigned waiting_max, const struct crew_events *events, void *context)
 {
     assert(workers > 0 && workers <= CREW_WORKERS_MAX && waiting_max > 0);
@@ -146,7 +162,10 @@ struct crew *crew_new(unsigned workers, unsigned waiting_max, const struct crew_
     crew->context = context;
     pthread_mutex_init(&crew->mutex, NULL);
     pthread_cond_init(&crew->wake, NULL);
-    if (!start_workers(crew, workers)) {
+    pthread_cond_init(&crew->began, NULL);
+    if (start_workers(crew, workers)) {
+        wait_until_begun(crew);
+    } else {
         crew_free(&crew, NULL);
     }
     return crew;
@@ -169,6 +188,7 @@ void crew_free(struct crew **crew, void (*drop)(struct crew_task *task, void *co
     while ((task = line_take(&old->waiting)) != NULL || (task = line_take(&old->finished)) != NULL) {
         drop(task, old->context);
     }
+    pthread_cond_destroy(&old->began);
     pthread_cond_destroy(&old->wake);
     pthread_mutex_destroy(&old->mutex);
     free(old);

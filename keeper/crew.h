@@ -26,7 +26,8 @@ struct crew_events {
 
 struct crew;
 
-// Starts the threads, with all signals blocked; NULL when there is no memory or no thread to be had.
+// Starts the threads, with all signals blocked, and returns when all are through on_start; NULL when there is
+// no memory or no thread to be had.
 struct crew *crew_new(unsigned workers, unsigned waiting_max, const struct crew_events *events,
                       void *context);
 // Waits for the tasks being worked on. Those that never began come back by `drop`, on this thread.

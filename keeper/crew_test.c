@@ -79,7 +79,7 @@ static struct crew *start(struct bench *bench, unsigned workers, unsigned waitin
     struct crew *crew = crew_new(workers, waiting_max, &events, bench);
     assert_non_null(crew);
     for (unsigned i = 0; i < workers; i++) {
-        sem_wait(&bench->started);
+        assert_int_equal(sem_trywait(&bench->started), 0); // on_start was before
     }
     return crew;
 }

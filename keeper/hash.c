@@ -78,6 +78,7 @@ static struct slot *slot_take(struct hash *hash)
     if (slot != NULL) {
         hash->free = slot->next_free;
         hash->jobs++;
+        stats_flight_begin(STATS_CLASS_password, NULL); // a worker that crashes now does it over a password
         *slot = (struct slot){.attachment = hash->attachment};
         slot->job.settings = settings_use(hash->settings);
     }
@@ -90,7 +91,9 @@ static void slot_put(struct hash *hash, struct slot *slot)
     wipe(slot, sizeof *slot);
     slot->next_free = hash->free;
     hash->free = slot;
-    hash->jobs--;
+    if (--hash->jobs == 0) {
+        stats_flight_end();
+    }
 }
 
 static void drop(struct crew_task *task, void *context)
@@ -243,11 +246,9 @@ static bool on_packet(struct channel *channel, struct view packet, int fd)
         return false;
     }
     stats_count(STATS_messages_received);
-    stats_flight_begin(STATS_CLASS_login, NULL);
     bool taken = wire_peek(packet) == WIRE_MESSAGE_hash_verify ? on_verify(hash, packet)
                  : wire_peek(packet) == WIRE_MESSAGE_hash_new  ? on_new(hash, packet)
                                                                : false;
-    stats_flight_end();
     count_load(hash);
     return taken;
 }

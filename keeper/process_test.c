@@ -5,14 +5,17 @@
 #include "keeper/phc.h"
 #include "wire/channel.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <sodium.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -135,6 +138,29 @@ static struct wire_hash_reply hash_reply(struct child *child)
     return reply;
 }
 
+// Every thread but the first, whose number is the process's, gives way to the other processes.
+static void assert_workers_give_way(pid_t pid)
+{
+    char path[64];
+    unsigned workers = 0;
+    snprintf(path, sizeof path, "/proc/%d/task", (int)pid);
+    DIR *tasks = opendir(path);
+    assert_non_null(tasks);
+    for (struct dirent *entry = readdir(tasks); entry != NULL; entry = readdir(tasks)) {
+        uint64_t thread;
+        if (!view_to_u64(view_of_cstr(entry->d_name), &thread) || thread == (uint64_t)pid) {
+            continue;
+        }
+        if (getpriority(PRIO_PROCESS, (id_t)thread) >= 10 &&
+            sched_getscheduler((pid_t)thread) == SCHED_BATCH) {
+            workers++;
+        }
+    }
+    closedir(tasks);
+    assert_int_equal(workers, config.workers);
+    assert_int_equal(getpriority(PRIO_PROCESS, (id_t)pid), getpriority(PRIO_PROCESS, 0));
+}
+
 static struct wire_hash_reply ask_new(struct child *child, const char *password)
 {
     uint8_t sealed[WIRE_SEALED_MAX];
@@ -186,6 +212,7 @@ static void passwords_are_set_and_checked_in_the_sandbox(void **state)
     (void)state;
     char phc[WIRE_PHC_MAX + 1];
     struct child child = start_hash(path_of("STAYD_COMMON_PASSWORDS"));
+    assert_workers_give_way(child.pid);
     struct wire_hash_reply reply = ask_new(&child, "gray wind sings nowhere");
     assert_int_equal(reply.verdict, WIRE_HASH_OK);
     assert_true(view_to_cstr(reply.phc, phc, sizeof phc));
