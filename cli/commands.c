@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: ISC
+// All commands, and their help. Runs in stayctl.
+#include "cli/commands.h"
+
+#include "cli/cli.h"
+
+#define T(id) CLI_TAKES(id)
+
+const struct command commands[] = {
+    {"user", "add", "NAME", 1, 1, T(email) | T(display_name) | T(group) | T(password_stdin) | T(no_password),
+     user_add, "make an account",
+     "The password is asked for twice on a terminal, or read from standard input.\n"
+     "Members of the group \"admins\" administer stayd.",
+     "stayctl user add alice --email alice@example.org\n"
+     "stayctl user add bob --email bob@example.org --group staff --group admins\n"
+     "pwgen 20 1 | tee bob.txt | stayctl user add bob --email bob@example.org --password-stdin\n"},
+    {"user", "set", "NAME", 1, 1,
+     T(email) | T(display_name) | T(group) | T(add_group) | T(remove_group) | T(no_groups), user_set,
+     "change an account",
+     "--group names all groups the account is to be in; --add-group and --remove-group keep the others.",
+     "stayctl user set alice --display-name 'Alice Arnold'\n"
+     "stayctl user set alice --add-group admins\n"
+     "stayctl user set alice --group staff --group press\n"},
+    {"user", "list", "[TEXT]", 0, 1, T(limit), user_list, "list accounts",
+     "With TEXT only those whose name, display name or e-mail address contains it.",
+     "stayctl user list\n"
+     "stayctl user list example.org\n"
+     "stayctl user list --json | jq -r '.[] | select(.disabled) | .name'\n"},
+    {"user", "show", "NAME", 1, 1, 0, user_show, "show one account", NULL,
+     "stayctl user show alice\n"
+     "stayctl user show alice --json | jq .groups\n"},
+    {"user", "disable", "NAME", 1, 1, 0, user_disable, "lock an account and end its sessions",
+     "The sessions end at once, everywhere. Nothing is deleted.", "stayctl user disable alice\n"},
+    {"user", "enable", "NAME", 1, 1, 0, user_enable, "let an account log in again", NULL,
+     "stayctl user enable alice\n"},
+    {"user", "password", "NAME", 1, 1, T(password_stdin), user_password,
+     "set an account's password and end its sessions",
+     "The password is asked for twice on a terminal, or read from standard input.",
+     "stayctl user password alice\n"
+     "pwgen 20 1 | tee alice.txt | stayctl user password alice --password-stdin\n"},
+    {"user", "invite", "", 0, 0, T(group) | T(days), user_invite,
+     "print a link with which one person can register",
+     "The link holds for 7 days, and for one account. Who registers with it is put into the groups named.",
+     "stayctl user invite\n"
+     "stayctl user invite --group staff --days 2\n"},
+    {"user", "delete", "NAME", 1, 1, T(yes), user_delete, "delete an account and end its sessions",
+     "There is no way back but a backup. \"user disable\" keeps the account.",
+     "stayctl user delete alice\n"
+     "stayctl user delete alice --yes\n"},
+    {"user", "import", "FILE", 1, 1, 0, user_import, "make accounts from a file of JSON lines",
+     "One object a line: name, and optionally display_name, email, groups (a list), disabled, password.\n"
+     "What \"user export\" writes can be read again. A line that is refused is reported, the others are "
+     "done.\n"
+     "FILE may be - for standard input.",
+     "stayctl user import accounts.jsonl\n"
+     "echo '{\"name\":\"alice\",\"email\":\"alice@example.org\"}' | stayctl user import -\n"},
+    {"user", "export", "", 0, 0, 0, user_export, "write all accounts as JSON lines",
+     "Without passwords, which leave stayd only inside \"stayctl backup\".",
+     "stayctl user export > accounts.jsonl\n"},
+    {"session", "list", "NAME", 1, 1, 0, session_list, "list an account's sessions", NULL,
+     "stayctl session list alice\n"},
+    {"session", "end", "[ID]", 0, 1, T(user) | T(all), session_end, "end a session, or all of an account",
+     "ID is as in \"session list\".",
+     "stayctl session end 0f1e2d3c4b5a69788796a5b4c3d2e1f0\n"
+     "stayctl session end --user alice --all\n"},
+    {"audit", "list", "", 0, 0, T(user) | T(event) | T(since) | T(limit), audit_list,
+     "list security events, newest first", "Without --limit the newest 100; --limit 0 lists all.",
+     "stayctl audit list --user alice --since 7d\n"
+     "stayctl audit list --event login --since 2026-11-20T08:00 --limit 20\n"
+     "stayctl audit list --since 1h --limit 0 --json | jq length\n"},
+    {"backup", NULL, "FILE", 1, 1, 0, store_backup, "write a consistent copy of the database",
+     "stayd goes on serving. The copy holds everything but the keys in data_dir/keys.",
+     "stayctl backup /var/backups/stayd-$(date +%F).db\n"},
+    {"restore", NULL, "FILE", 1, 1, T(yes), store_restore, "put a backup in place of the database",
+     "stayd must be stopped. The database that was there is kept beside it.",
+     "systemctl stop stayd && stayctl restore /var/backups/stayd-2026-11-20.db && systemctl start stayd\n"},
+    {"status", NULL, "", 0, 0, 0, server_status, "say whether stayd works, and what it holds", NULL,
+     "stayctl status\n"
+     "stayctl status --json | jq .sessions\n"},
+    {"version", NULL, "", 0, 0, 0, program_version, "print the version of stayctl, and of stayd if it runs",
+     NULL, "stayctl version\n"},
+};
+const unsigned commands_count = sizeof(commands) / sizeof(commands[0]);
+
+const struct command *commands_find(const char *group, const char *verb, bool *is_group)
+{
+    *is_group = false;
+    for (unsigned i = 0; i < commands_count; i++) {
+        if (strcmp(commands[i].group, group) != 0) {
+            continue;
+        }
+        if (commands[i].verb == NULL) {
+            return &commands[i];
+        }
+        *is_group = true;
+        if (verb != NULL && strcmp(commands[i].verb, verb) == 0) {
+            return &commands[i];
+        }
+    }
+    return NULL;
+}
+
+void command_name(const struct command *command, char out[static 48])
+{
+    snprintf(out, 48, "%s%s%s", command->group, command->verb == NULL ? "" : " ",
+             command->verb == NULL ? "" : command->verb);
+}
+
+static void summary_line(FILE *out, const struct command *command)
+{
+    char name[48];
+    char usage[96];
+    command_name(command, name);
+    snprintf(usage, sizeof(usage), "%s%s%s", name, command->operands[0] == '\0' ? "" : " ",
+             command->operands);
+    fprintf(out, "  %-21s %s\n", usage, command->summary);
+}
+
+static void option_line(FILE *out, const struct cli_option_row *option)
+{
+    char left[48];
+    char letter[8] = "    ";
+    if (option->letter != 0) {
+        snprintf(letter, sizeof(letter), "-%c, ", option->letter);
+    }
+    snprintf(left, sizeof(left), "%s--%s%s%s", letter, option->name, option->value == NULL ? "" : " ",
+             option->value == NULL ? "" : option->value);
+    fprintf(out, "  %-25s %s\n", left, option->help);
+}
+
+static void option_lines(FILE *out, uint32_t which)
+{
+    for (unsigned i = 0; i < CLI_OPTION_COUNT; i++) {
+        if ((which >> i & 1) != 0) {
+            option_line(out, &cli_options[i]);
+        }
+    }
+}
+
+static void exit_codes(FILE *out)
+{
+    fputs("\nExit codes: 0 done, 1 refused or not found, 2 usage, 3 unavailable (try again).\n", out);
+}
+
+void commands_help(FILE *out)
+{
+    fputs("stayctl administers a stayd on this machine.\n\nUsage: stayctl COMMAND [OPTIONS]\n\n", out);
+    for (unsigned i = 0; i < commands_count; i++) {
+        summary_line(out, &commands[i]);
+    }
+    fputs("\nWith every command:\n", out);
+    option_lines(out, CLI_GLOBAL);
+    fputs("\n\"stayctl help COMMAND\" explains one, with examples.\n", out);
+    exit_codes(out);
+}
+
+void commands_help_group(FILE *out, const char *group)
+{
+    fprintf(out, "Usage: stayctl %s COMMAND [OPTIONS]\n\n", group);
+    for (unsigned i = 0; i < commands_count; i++) {
+        if (strcmp(commands[i].group, group) == 0) {
+            summary_line(out, &commands[i]);
+        }
+    }
+    fprintf(out, "\nExamples:\n");
+    for (unsigned i = 0; i < commands_count; i++) {
+        if (strcmp(commands[i].group, group) == 0) {
+            struct view first = view_of_cstr(commands[i].examples);
+            struct view line = view_cut(&first, '\n');
+            fprintf(out, "  %.*s\n", (int)line.size, (const char *)line.data);
+        }
+    }
+}
+
+void command_help(FILE *out, const struct command *command)
+{
+    char name[48];
+    struct view rest = view_of_cstr(command->examples);
+    command_name(command, name);
+    fprintf(out, "stayctl %s: %s.\n\nUsage: stayctl %s %s%s[OPTIONS]\n", name, command->summary, name,
+            command->operands, command->operands[0] == '\0' ? "" : " ");
+    if (command->more != NULL) {
+        fprintf(out, "\n%s\n", command->more);
+    }
+    fputs("\nOptions:\n", out);
+    option_lines(out, command->options);
+    option_lines(out, CLI_GLOBAL);
+    fputs("\nExamples:\n", out);
+    while (rest.size > 0) {
+        struct view line = view_cut(&rest, '\n');
+        fprintf(out, "  %.*s\n", (int)line.size, (const char *)line.data);
+    }
+    exit_codes(out);
+}
