@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: ISC
+// stayd-watch: sees every process's figures and shows them on the ops listener. On nobody's path: a request
+// is served the same while watch is away.
+#include "base/log.h"
+#include "watch/server.h"
+#include "wire/child.h"
+
+#include <unistd.h>
+
+static struct watch_process {
+    struct watched watched;
+    struct incidents incidents;
+    struct ops ops;
+    struct server server;
+} process;
+
+static bool take_config(void *context, struct view packet, bool again)
+{
+    struct watch_process *self = context;
+    struct wire_watch_config config;
+    (void)again;
+    if (!wire_watch_config_decode(packet, &config)) {
+        return false;
+    }
+    self->watched.fronts = config.fronts;
+    return view_to_cstr(config.version, self->watched.version, sizeof(self->watched.version));
+}
+
+static bool take_memory(void *context, const struct wire_memory *memory, int fd)
+{
+    struct watch_process *self = context;
+    if (self->server.loop == NULL) {
+        server_init(&self->server, child_loop(), &self->ops);
+    }
+    if (memory->kind == WIRE_MEMORY_LISTENER) {
+        return server_listen(&self->server, fd, memory->name);
+    }
+    if (memory->kind == WIRE_MEMORY_DIRECTORY) {
+        incidents_open(&self->incidents, fd);
+        return true;
+    }
+    if (memory->kind == WIRE_MEMORY_CONTROL) {
+        close(fd); // nobody asks watch anything there yet
+        return true;
+    }
+    if (!watched_map(&self->watched, memory, fd)) {
+        log_event(LOG_WARNING, "memory_refused", "kind %u of owner %u could not be mapped", memory->kind,
+                  memory->owner);
+    }
+    return true;
+}
+
+static void lose_memory(void *context, const struct wire_memory_gone *gone)
+{
+    struct watch_process *self = context;
+    if (gone->kind == WIRE_MEMORY_LISTENER && self->server.loop != NULL) {
+        server_unlisten(&self->server, gone->name);
+    }
+}
+
+static bool run(void *context)
+{
+    struct watch_process *self = context;
+    watched_add(&self->watched, STATS_ROLE_watch, child_index(), stats_here);
+    return true;
+}
+
+static void drain(void *context, uint32_t deadline_ms)
+{
+    struct watch_process *self = context;
+    (void)deadline_ms;
+    if (self->server.loop != NULL) {
+        server_release(&self->server);
+    }
+    child_drained();
+}
+
+int main(int argc, char **argv)
+{
+    // The working folder is data_dir/incidents.
+    static const struct child_role role = {
+        .role = WIRE_WATCH,
+        .stats = STATS_ROLE_watch,
+        .profile = SANDBOX_WATCH,
+        .options = {.dir = {{".", SANDBOX_READ | SANDBOX_WRITE}}, .dirs = 1, .descriptors_max = 256},
+        .config_number = WIRE_MESSAGE_watch_config,
+        .config = take_config,
+        .memory = take_memory,
+        .memory_gone = lose_memory,
+        .run = run,
+        .drain = drain,
+    };
+    watched_init(&process.watched);
+    incidents_init(&process.incidents);
+    ops_init(&process.ops, &process.watched, &process.incidents);
+    int status = child_main(&role, &process, argc, argv);
+    ops_release(&process.ops);
+    return status;
+}

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: ISC
+// The ops listener's answers: which path says what. Used by stayd-watch. Owns nothing: reads what is watched.
+// Bounds: an answer is at most OPS_ANSWER_MAX bytes. Only GET and HEAD; nothing here changes anything.
+#ifndef WATCH_OPS_H
+#define WATCH_OPS_H
+
+#include "http/parse.h"
+#include "http/write.h"
+#include "watch/incidents.h"
+#include "watch/metrics.h"
+#include "watch/watched.h"
+
+#define OPS_ANSWER_MAX (METRICS_SIZE_MAX + 65536)
+
+struct ops {
+    const struct watched *watched;
+    const struct incidents *incidents;
+    struct http_date date;
+    struct bytes body; // reused
+};
+
+void ops_init(struct ops *ops, const struct watched *watched, const struct incidents *incidents);
+void ops_release(struct ops *ops);
+// Appends the whole answer to a request.
+void ops_answer(struct ops *ops, const struct http_request *request, bool keep_alive,
+                const struct watched_now *now, struct bytes *out);
+// The same to what is none; the connection ends.
+void ops_refuse(struct ops *ops, unsigned status, const char *why, const struct watched_now *now,
+                struct bytes *out);
+
+#endif
