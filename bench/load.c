@@ -6,6 +6,9 @@
 // Closed model (no --rate): every connection asks again as soon as it is answered: for CPU per request.
 // Open model (--rate R): requests start at their times whether or not others are answered; latency counts
 // from the intended start, so a server that stalls is not spared (no coordinated omission).
+//
+// --log FILE: a line a request, "intended sent ended status" (monotonic nanoseconds; status 0: failed).
+// --sources N: logs in from N addresses, told by X-Forwarded-For, so that no limit per source is met.
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "base/stats.h"
@@ -32,16 +35,18 @@ struct connection {
     int fd;
     bool busy;
     uint64_t started_ns; // intended start of the request under way
+    uint64_t sent_ns;
     size_t got;
     char response[RESPONSE_MAX];
 };
 
 static struct load {
     const char *host, *path, *seed, *password;
+    FILE *log;
     uint16_t port;
     uint32_t connections;
     bool login;
-    uint64_t sessions, users, requests_max;
+    uint64_t sessions, users, sources, requests_max;
     double seconds, rate;
     struct connection *connection;
     uint64_t asked, answered, failed, refused, overdue;
@@ -95,14 +100,20 @@ static size_t login_request(char *out)
 {
     char body[512];
     char name[32];
+    char source[64] = "";
     bench_user(next_random() % load.users, name, sizeof(name));
+    if (load.sources > 0) {
+        uint32_t number = (uint32_t)(next_random() % load.sources);
+        snprintf(source, sizeof(source), "X-Forwarded-For: 10.%u.%u.%u\r\n", number >> 16 & 255,
+                 number >> 8 & 255, number & 255);
+    }
     int body_size =
         snprintf(body, sizeof(body), "{\"username\":\"%s\",\"password\":\"%s\"}", name, load.password);
     int size =
         snprintf(out, REQUEST_MAX,
                  "POST /api/v1/login HTTP/1.1\r\nHost: 127.0.0.1:%u\r\nContent-Type: application/json\r\n"
-                 "User-Agent: stayd-bench\r\nContent-Length: %d\r\n\r\n%s",
-                 load.port, body_size, body);
+                 "User-Agent: stayd-bench\r\n%sContent-Length: %d\r\n\r\n%s",
+                 load.port, source, body_size, body);
     return (size_t)size;
 }
 
@@ -136,6 +147,25 @@ static void open_connection(struct connection *connection)
     }
 }
 
+static void note(const struct connection *connection, int status)
+{
+    if (load.log != NULL) {
+        fprintf(load.log, "%llu %llu %llu %d\n", (unsigned long long)connection->started_ns,
+                (unsigned long long)connection->sent_ns, (unsigned long long)clock_mono_ns(), status);
+    }
+}
+
+static void fail(struct connection *connection)
+{
+    load.failed++;
+    connection->busy = false;
+    note(connection, 0);
+    if (connection->fd >= 0) {
+        close(connection->fd);
+        connection->fd = -1;
+    }
+}
+
 static void ask(struct connection *connection, uint64_t started_ns)
 {
     char request[REQUEST_MAX];
@@ -146,14 +176,10 @@ static void ask(struct connection *connection, uint64_t started_ns)
     connection->busy = true;
     connection->got = 0;
     connection->started_ns = started_ns;
+    connection->sent_ns = clock_mono_ns();
     load.asked++;
     if (connection->fd < 0 || send(connection->fd, request, size, MSG_NOSIGNAL) != (ssize_t)size) {
-        load.failed++;
-        connection->busy = false;
-        if (connection->fd >= 0) {
-            close(connection->fd);
-            connection->fd = -1;
-        }
+        fail(connection);
     }
 }
 
@@ -185,13 +211,12 @@ static int complete(const struct connection *connection)
 static void finish(struct connection *connection, int status)
 {
     uint64_t took = clock_mono_ns() - connection->started_ns;
-    connection->busy = false;
     if (status < 0) {
-        load.failed++;
-        close(connection->fd);
-        connection->fd = -1;
+        fail(connection);
         return;
     }
+    connection->busy = false;
+    note(connection, status);
     load.answered++;
     load.status[status]++;
     load.times.bucket[stats_bucket(took)]++;
@@ -207,9 +232,9 @@ static void on_readable(struct connection *connection)
     }
     if (got <= 0) {
         if (connection->busy) {
-            load.failed++;
+            fail(connection);
+            return;
         }
-        connection->busy = false;
         close(connection->fd);
         connection->fd = -1;
         return;
@@ -300,7 +325,9 @@ static void run(void)
         }
     }
     for (uint32_t i = 0; i < load.connections; i++) {
-        load.failed += load.connection[i].busy;
+        if (load.connection[i].busy) {
+            fail(&load.connection[i]);
+        }
     }
     double took = (double)(clock_mono_ns() - begin) / 1e9;
     printf("{\"asked\":%llu,\"answered\":%llu,\"failed\":%llu,\"overdue\":%llu,\"seconds\":%.3f,\"per_"
@@ -326,7 +353,9 @@ static void usage(void)
     fprintf(stderr,
             "usage: load --port P [--mode check|login] [--connections N] [--seconds S] [--requests N] "
             "[--rate R]\n"
-            "            [--seed TEXT] [--sessions N] [--users N] [--password P] [--path /auth/check]\n");
+            "            [--seed TEXT] [--sessions N] [--users N] [--password P] [--path /auth/check]\n"
+            "            [--sources N] [--log FILE]\n"
+            "       load [--seed TEXT] --token N    prints a token\n");
     exit(2);
 }
 
@@ -342,6 +371,16 @@ static void take_option(const char *name, const char *value)
         load.seed = value;
     } else if (strcmp(name, "--password") == 0) {
         load.password = value;
+    } else if (strcmp(name, "--token") == 0 && is_number) {
+        char token[44];
+        bench_token(load.seed, number, token);
+        puts(token);
+        exit(0);
+    } else if (strcmp(name, "--log") == 0) {
+        load.log = fopen(value, "we");
+        if (load.log == NULL) {
+            die(value);
+        }
     } else if (strcmp(name, "--seconds") == 0) {
         load.seconds = strtod(value, NULL);
     } else if (strcmp(name, "--rate") == 0) {
@@ -356,6 +395,8 @@ static void take_option(const char *name, const char *value)
         load.requests_max = number;
     } else if (strcmp(name, "--sessions") == 0 && number >= 1) {
         load.sessions = number;
+    } else if (strcmp(name, "--sources") == 0) {
+        load.sources = number;
     } else if (strcmp(name, "--users") == 0 && number >= 1) {
         load.users = number;
     } else {
@@ -382,5 +423,5 @@ int main(int argc, char **argv)
         open_connection(&load.connection[i]);
     }
     run();
-    return 0;
+    return load.log == NULL || fclose(load.log) == 0 ? 0 : 1;
 }
