@@ -10,79 +10,24 @@
 #include "base/clock.h"
 #include "front/answer.h"
 #include "front/ask.h"
+#include "front/held.h"
 #include "front/routes.h"
+#include "front/transport.h"
 
 #include <assert.h>
-#include <errno.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define INBOX_BYTES      65536
 #define OUT_HIGH_BYTES   (256 * 1024) // more than this is sent before the next request is looked at
 #define LINGER_MS        2000
 #define LINGER_BYTES_MAX (256 * 1024)
 #define HANDSHAKE_MS     10000
-#define SPARE_HELD_MAX   16
-
-struct held {
-    struct held *next; // among the spare ones
-    struct bytes in;
-    struct intake intake;
-};
 
 // One thread: shared by all connections.
 static uint8_t inbox[INBOX_BYTES];
 static struct intake shared_intake;
-static struct held *spare_held;
-static unsigned spare_held_count;
 
 static bool serve(struct connection *connection, struct intake *intake, uint8_t *data, size_t size);
-
-static struct held *held_new(const struct settings *settings)
-{
-    struct held *held = spare_held;
-    if (held != NULL) {
-        spare_held = held->next;
-        spare_held_count--;
-    } else {
-        held = malloc(sizeof(*held));
-        if (held == NULL) {
-            return NULL;
-        }
-    }
-    size_t room = settings->limits.head_bytes_max + settings->limits.body_bytes_max + 2 * INBOX_BYTES;
-    bytes_init(&held->in, room);
-    return held;
-}
-
-static void held_free(struct held **at)
-{
-    struct held *held = *at;
-    if (held == NULL) {
-        return;
-    }
-    if (held->in.data != NULL) {
-        wipe(held->in.data, held->in.size);
-    }
-    bytes_release(&held->in);
-    *at = NULL;
-    if (spare_held_count < SPARE_HELD_MAX) {
-        held->next = spare_held;
-        spare_held = held;
-        spare_held_count++;
-    } else {
-        free(held);
-    }
-}
-
-static void unsent_free(struct connection *connection)
-{
-    if (connection->unsent != NULL) {
-        bytes_release(connection->unsent);
-        free(connection->unsent);
-        connection->unsent = NULL;
-    }
-}
 
 // What the loop is to tell us about.
 static void watch(struct connection *connection)
@@ -114,7 +59,7 @@ void connection_close(struct connection *connection)
     }
     close(connection->io.fd);
     held_free(&connection->held);
-    unsent_free(connection);
+    transport_unsent_free(connection);
     if (connection->source != NULL) {
         connection->source->connections--;
     }
@@ -150,47 +95,13 @@ static bool finish(struct connection *connection)
     return true;
 }
 
-// Sends as much as the socket takes; -1: the peer is gone.
-static ssize_t send_some(struct connection *connection, const uint8_t *data, size_t size)
-{
-    if (connection->tls != NULL) {
-        size_t total = 0;
-        while (total < size) {
-            size_t put = 0;
-            enum tls_result result = tls_write(connection->tls, data + total, size - total, &put);
-            total += put;
-            if (result == TLS_WANTS_READ || result == TLS_WANTS_WRITE) {
-                break;
-            }
-            if (result != TLS_DONE) {
-                return -1;
-            }
-        }
-        return (ssize_t)total;
-    }
-    ssize_t sent = send(connection->io.fd, data, size, MSG_NOSIGNAL | MSG_DONTWAIT);
-    return sent < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR) ? 0 : sent;
-}
-
-static bool keep_unsent(struct connection *connection, const uint8_t *data, size_t size)
-{
-    if (connection->unsent == NULL) {
-        connection->unsent = malloc(sizeof(*connection->unsent));
-        if (connection->unsent == NULL) {
-            return false;
-        }
-        bytes_init(connection->unsent, 2 * FRONT_OUT_MAX);
-    }
-    return bytes_append(connection->unsent, data, size);
-}
-
 // Sends what is in front->out. false: the connection is closed.
 static bool flush(struct connection *connection)
 {
     struct bytes *out = &connection->front->out;
     ssize_t sent = 0;
     if (out->size > 0 && connection->unsent == NULL) {
-        sent = send_some(connection, out->data, out->size);
+        sent = transport_send(connection, out->data, out->size);
     }
     if (sent < 0) {
         bytes_reset(out);
@@ -198,7 +109,7 @@ static bool flush(struct connection *connection)
         return false;
     }
     if ((size_t)sent < out->size) {
-        bool kept = keep_unsent(connection, out->data + sent, out->size - (size_t)sent);
+        bool kept = transport_keep_unsent(connection, out->data + sent, out->size - (size_t)sent);
         bytes_reset(out);
         if (!kept) {
             connection_close(connection);
@@ -227,7 +138,7 @@ static bool hold(struct connection *connection, struct intake *intake, uint8_t *
         return true;
     }
     assert(held == NULL);
-    held = held_new(connection->front->settings);
+    held = held_new(&connection->front->settings->limits);
     if (held == NULL || !bytes_append(&held->in, data, size)) {
         held_free(&held);
         connection_close(connection);
@@ -485,23 +396,6 @@ static bool handshake(struct connection *connection)
     return true;
 }
 
-// Bytes into `to`; 0: nothing now, -1: the peer is gone.
-static ssize_t receive(struct connection *connection, uint8_t *to, size_t size)
-{
-    if (connection->tls != NULL) {
-        size_t got = 0;
-        enum tls_result result = tls_read(connection->tls, to, size, &got);
-        return result == TLS_DONE                                      ? (ssize_t)got
-               : result == TLS_WANTS_READ || result == TLS_WANTS_WRITE ? 0
-                                                                       : -1;
-    }
-    ssize_t got = recv(connection->io.fd, to, size, MSG_DONTWAIT);
-    if (got == 0) {
-        return -1;
-    }
-    return got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR) ? 0 : got;
-}
-
 static bool receive_held(struct connection *connection)
 {
     struct held *held = connection->held;
@@ -515,7 +409,7 @@ static bool receive_held(struct connection *connection)
         connection_close(connection);
         return false;
     }
-    ssize_t got = receive(connection, to, room);
+    ssize_t got = transport_receive(connection, to, room);
     if (got < 0) {
         connection_close(connection);
         return false;
@@ -530,7 +424,7 @@ static bool receive_and_serve(struct connection *connection)
     if (connection->held != NULL) {
         return receive_held(connection);
     }
-    ssize_t got = receive(connection, inbox, sizeof(inbox));
+    ssize_t got = transport_receive(connection, inbox, sizeof(inbox));
     if (got < 0) {
         connection_close(connection);
         return false;
@@ -544,7 +438,7 @@ static bool receive_and_serve(struct connection *connection)
 
 static void discard(struct connection *connection)
 {
-    ssize_t got = receive(connection, inbox, sizeof(inbox));
+    ssize_t got = transport_receive(connection, inbox, sizeof(inbox));
     connection->discarded_bytes += got > 0 ? (uint32_t)got : 0;
     if (got < 0 || connection->discarded_bytes > LINGER_BYTES_MAX) {
         connection_close(connection);
@@ -555,7 +449,7 @@ static void discard(struct connection *connection)
 static bool send_unsent(struct connection *connection)
 {
     struct bytes *unsent = connection->unsent;
-    ssize_t sent = send_some(connection, unsent->data, unsent->size);
+    ssize_t sent = transport_send(connection, unsent->data, unsent->size);
     if (sent < 0) {
         connection_close(connection);
         return false;
@@ -569,7 +463,7 @@ static bool send_unsent(struct connection *connection)
         }
         return true;
     }
-    unsent_free(connection);
+    transport_unsent_free(connection);
     if (connection->closing) {
         return finish(connection);
     }
@@ -683,10 +577,5 @@ void connections_close_all(struct front *front)
     while (front->connections != NULL) {
         connection_close(front->connections);
     }
-    while (spare_held != NULL) {
-        struct held *next = spare_held->next;
-        free(spare_held);
-        spare_held = next;
-    }
-    spare_held_count = 0;
+    held_free_spare();
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: ISC
 // A front for tests: real connections over socket pairs, real tables, a core that the test plays, and time
 // that the test moves. Tests only.
-#ifndef FRONT_RIG_H
-#define FRONT_RIG_H
+#ifndef FRONT_TESTING_RIG_H
+#define FRONT_TESTING_RIG_H
 
 #include "front/ask.h"
 #include "front/connection.h"
@@ -52,5 +52,12 @@ void rig_core_reply(struct rig *rig, uint64_t request, enum wire_outcome outcome
 void rig_row_account(struct rig *rig, const char *name, const char *groups);
 void rig_row_grant(struct rig *rig, uint8_t number);
 void rig_row_session(struct rig *rig, uint8_t number);
+
+// `part` is in `text`, or is not.
+void rig_has(const char *text, const char *part);
+void rig_has_not(const char *text, const char *part);
+size_t rig_count(const char *text, const char *part);
+// `text` with the value in place of "%s"; good until the next call.
+const char *rig_with(const char *text, const char *value);
 
 #endif

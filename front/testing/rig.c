@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: ISC
 // A front for tests. Tests only.
-#include "front/rig.h"
+#include "front/testing/rig.h"
 
 #include "front/json.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sodium.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <cmocka.h>
 
 // Heap memory has its pages.
 static bool allocate(void *context, enum sessions_which which, uint64_t offset, uint64_t size)
@@ -25,7 +27,7 @@ void rig_begin(struct rig *rig, void (*change)(struct wire_front_config *config)
 {
     const char *error;
     memset(rig, 0, sizeof(*rig));
-    assert(sodium_init() >= 0);
+    assert_true(sodium_init() >= 0);
     json_begin();
     crypto_box_keypair(rig->public_key.byte, rig->secret_key.byte);
     rig->core = -1;
@@ -39,19 +41,18 @@ void rig_begin(struct rig *rig, void (*change)(struct wire_front_config *config)
         change(&rig->config);
     }
     struct settings *settings = settings_new(&rig->config, &error);
-    assert(settings != NULL);
-    assert(front_init(&rig->front, rig->loop, settings));
+    assert_true(settings != NULL);
+    assert_true(front_init(&rig->front, rig->loop, settings));
     rig->sessions_map = calloc(1, sessions_file_size(SESSIONS_MAX_LEAST));
     rig->accounts_map = calloc(1, accounts_file_size(SESSIONS_MAX_LEAST));
     enum sessions_opened opened =
         sessions_writer_open(&rig->writer, rig->sessions_map, sessions_file_size(SESSIONS_MAX_LEAST),
                              rig->accounts_map, accounts_file_size(SESSIONS_MAX_LEAST), allocate, NULL);
-    assert(opened == SESSIONS_OPENED_NEW);
-    (void)opened;
+    assert_true(opened == SESSIONS_OPENED_NEW);
     rig->front.has_tables =
         sessions_reader_init(&rig->front.tables, rig->sessions_map, sessions_file_size(SESSIONS_MAX_LEAST),
                              rig->accounts_map, accounts_file_size(SESSIONS_MAX_LEAST));
-    assert(rig->front.has_tables);
+    assert_true(rig->front.has_tables);
     sessions_idle_clock_set(&rig->writer, (uint32_t)ev_now(rig->loop));
 }
 
@@ -71,12 +72,10 @@ int rig_connect_from(struct rig *rig, const char *address)
     int ends[2];
     struct peer peer = {.unix_socket = false};
     int made = socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends);
-    assert(made == 0 && address_parse(view_of_cstr(address), &peer.address));
+    assert_true(made == 0 && address_parse(view_of_cstr(address), &peer.address));
     struct source *source = sources_get(&rig->front.sources, peer.address, front_mono_s(&rig->front));
     struct connection *connection = connection_open(&rig->front, ends[0], &peer, false, source);
-    assert(connection != NULL);
-    (void)connection;
-    (void)made;
+    assert_true(connection != NULL);
     return ends[1];
 }
 
@@ -104,8 +103,7 @@ void rig_pass(struct rig *rig, uint32_t ms)
 void rig_say(struct rig *rig, int client, const char *text)
 {
     ssize_t sent = send(client, text, strlen(text), MSG_NOSIGNAL);
-    assert(sent == (ssize_t)strlen(text));
-    (void)sent;
+    assert_true(sent == (ssize_t)strlen(text));
     rig_turn(rig);
 }
 
@@ -160,7 +158,7 @@ void rig_session(struct rig *rig, uint8_t number, const char *name, const char *
     base64url_encode(raw, 32, token);
     token[43] = '\0';
     enum sessions_account_put_result put = sessions_account_put(&rig->writer, &account, &ref);
-    assert(put == SESSIONS_ACCOUNT_STORED);
+    assert_true(put == SESSIONS_ACCOUNT_STORED);
     struct sessions_row row = {.account_slot = ref.slot,
                                .account_generation = ref.generation,
                                .epoch = ref.epoch,
@@ -171,18 +169,15 @@ void rig_session(struct rig *rig, uint8_t number, const char *name, const char *
     memcpy(row.selector, raw, 16);
     crypto_generichash(row.verifier_hash, 16, raw + 16, 16, NULL, 0);
     enum sessions_inserted inserted = sessions_insert(&rig->writer, &row);
-    assert(inserted == SESSIONS_INSERTED);
-    (void)put;
-    (void)inserted;
+    assert_true(inserted == SESSIONS_INSERTED);
 }
 
 void rig_core_connect(struct rig *rig)
 {
     int ends[2];
-    assert(rig->core < 0);
+    assert_true(rig->core < 0);
     bool made = channel_pair(ends);
-    assert(made);
-    (void)made;
+    assert_true(made);
     (void)fcntl(ends[1], F_SETFL, O_NONBLOCK);
     rig->core = ends[1];
     asks_connect(&rig->front, ends[0]);
@@ -223,8 +218,7 @@ void rig_core_reply(struct rig *rig, uint64_t request, enum wire_outcome outcome
                                                     .reason = (uint8_t)reason,
                                                     .rows = bytes_view(&rig->rows)});
     bool said = channel_send_blocking(rig->core, bytes_view(&packet), -1);
-    assert(said);
-    (void)said;
+    assert_true(said);
     bytes_release(&packet);
     bytes_reset(&rig->rows);
     rig_turn(rig);
@@ -254,4 +248,36 @@ void rig_row_session(struct rig *rig, uint8_t number)
         .created = 1700000000, .expires = 2000000000, .agent = VIEW("Firefox")};
     session.public_id.byte[0] = number;
     wire_session_public_append(&rig->rows, &session);
+}
+
+void rig_has(const char *text, const char *part)
+{
+    if (strstr(text, part) == NULL) {
+        fail_msg("\"%s\" is not in:\n%s", part, text);
+    }
+}
+
+void rig_has_not(const char *text, const char *part)
+{
+    if (strstr(text, part) != NULL) {
+        fail_msg("\"%s\" is in:\n%s", part, text);
+    }
+}
+
+size_t rig_count(const char *text, const char *part)
+{
+    size_t count = 0;
+    for (const char *at = text; (at = strstr(at, part)) != NULL; at++) {
+        count++;
+    }
+    return count;
+}
+
+const char *rig_with(const char *text, const char *value)
+{
+    static char out[65536];
+    const char *at = strstr(text, "%s");
+    assert_non_null(at);
+    snprintf(out, sizeof(out), "%.*s%s%s", (int)(at - text), text, value, at + 2);
+    return out;
 }

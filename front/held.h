@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: ISC
+// What a connection keeps between two turns of the loop: a request that is not complete, or not answered, and
+// what came behind it. Used by stayd-front. Owns its bytes, which are wiped when freed: they may hold a
+// password. Bounds: a head, a body, and two receives more.
+#ifndef FRONT_HELD_H
+#define FRONT_HELD_H
+
+#include "front/intake.h"
+
+#define INBOX_BYTES 65536 // at most this is received at once
+
+struct held {
+    struct held *next; // among the spare ones
+    struct bytes in;
+    struct intake intake;
+};
+
+// NULL: out of memory.
+struct held *held_new(const struct http_limits *limits);
+void held_free(struct held **held);
+// A few are kept for the next ones; this frees them.
+void held_free_spare(void);
+
+#endif
