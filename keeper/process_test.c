@@ -24,7 +24,7 @@
 #define ANSWER_TIMEOUT_MS 20000
 
 static char folder[] = "/tmp/stayd-keeper-test-XXXXXX";
-static struct wire_hash_config config = {.workers = 2, .memory_kib = 1024, .time = 1};
+static struct wire_hash_config config = {.workers = 2, .memory_kib = 8194, .time = 1};
 
 struct child {
     pid_t pid;
@@ -138,6 +138,20 @@ static struct wire_hash_reply hash_reply(struct child *child)
     return reply;
 }
 
+// Pages of address space, first field of statm.
+static uint64_t address_space(pid_t pid)
+{
+    char path[64], text[128] = "";
+    uint64_t pages = 0;
+    snprintf(path, sizeof path, "/proc/%d/statm", (int)pid);
+    FILE *file = fopen(path, "re");
+    assert_non_null(file);
+    assert_non_null(fgets(text, sizeof text, file));
+    fclose(file);
+    assert_true(view_to_u64(view_first(view_of_cstr(text), strcspn(text, " ")), &pages));
+    return pages;
+}
+
 // Every thread but the first, whose number is the process's, gives way to the other processes.
 static void assert_workers_give_way(pid_t pid)
 {
@@ -222,6 +236,13 @@ static void passwords_are_set_and_checked_in_the_sandbox(void **state)
     reply = ask_new(&child, "iloveyou");
     assert_int_equal(reply.verdict, WIRE_HASH_WEAK);
     assert_true(reply.advice.size > 0);
+
+    // What a hash needed is given back.
+    uint64_t before = address_space(child.pid);
+    for (int i = 0; i < 20; i++) {
+        assert_int_equal(ask_verify(&child, "gray wind", VIEW("")).verdict, WIRE_HASH_WRONG);
+    }
+    assert_true(address_space(child.pid) < before + 16); // a little for the heap
 
     give_core(&child); // core is a new process
     expect_state(&child);
