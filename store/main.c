@@ -107,7 +107,6 @@ static bool prepare(void *context)
 {
     (void)context;
     char why[STORE_WHY_MAX] = "";
-    (void)sqlite3_soft_heap_limit64(HEAP_SOFT_BYTES);
     enum store_open opened =
         service_open(&process.service, DATABASE, child_loop(), &service_events, NULL, why);
     if (opened == STORE_OPENED) {
@@ -162,6 +161,8 @@ int main(int argc, char **argv)
         return offline_main(argc, argv);
     }
     (void)signal(SIGXFSZ, SIG_IGN); // a write past a limit on file sizes is a full disk, not a death
+    store_sqlite_process();
+    (void)sqlite3_soft_heap_limit64(HEAP_SOFT_BYTES);
     int status = child_main(&role, NULL, argc, argv);
     service_free(&process.service);
     return status;

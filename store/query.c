@@ -4,14 +4,15 @@
 
 struct query query_begin(struct store_sqlite *store, enum statement statement)
 {
-    return (struct query){.store = store, .statement = store->statements[statement]};
+    return (struct query){.store = store, .statement = store_sqlite_statement(store, statement)};
 }
 
 void query_end(struct query *query)
 {
-    // What reset says was said by the step before.
-    (void)sqlite3_reset(query->statement);
-    (void)sqlite3_clear_bindings(query->statement);
+    if (query->statement != NULL) { // what reset says was said by the step before
+        (void)sqlite3_reset(query->statement);
+        (void)sqlite3_clear_bindings(query->statement);
+    }
 }
 
 static void note(struct query *query, int code)

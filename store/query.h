@@ -69,6 +69,8 @@ bool query_account(struct store_sqlite *store, struct id16 id, struct wire_accou
 // A session's row, from a grant or a password change; false: failure, or the selector or public id is there.
 bool query_session_insert(struct store_sqlite *store, const struct wire_session_row *row);
 
+// The prepared statement, NULL (and the failure noted) when it can't be prepared.
+sqlite3_stmt *store_sqlite_statement(struct store_sqlite *store, unsigned index);
 // Notes a failure of SQLite (an extended code) on the connection.
 void store_sqlite_failed(struct store_sqlite *store, int code);
 

@@ -238,7 +238,7 @@ void *service_write(void *argument)
             store_sqlite_wal_pages(service->writer) >= WAL_PAGES_MAX && clock_mono_ns() > busy_until_ns;
         if (quiet || full) {
             pause_ns = tidy(service, quiet);
-            busy_until_ns = clock_mono_ns() + pause_ns;
+            busy_until_ns = pause_ns == QUIET_NS ? 0 : clock_mono_ns() + pause_ns;
         }
         pthread_mutex_lock(&service->lock);
     }

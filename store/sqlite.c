@@ -15,6 +15,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <malloc.h>
 #include <stdio.h>
 
 #define STATEMENT(name, plan, sql) sql,
@@ -89,6 +90,13 @@ enum store_failure store_sqlite_failure(const struct store_sqlite *store)
     return store->failure;
 }
 
+void store_sqlite_process(void)
+{
+    // No first run of pages for each connection, and one arena for all threads: they hardly ever meet there.
+    (void)sqlite3_config(SQLITE_CONFIG_PAGECACHE, NULL, 0, 0);
+    (void)mallopt(M_ARENA_MAX, 1);
+}
+
 const char *store_sqlite_message(const struct store_sqlite *store)
 {
     return store->message;
@@ -134,6 +142,7 @@ static int configure(struct store_sqlite *store)
     };
     (void)sqlite3_extended_result_codes(store->database, 1);
     (void)sqlite3_busy_timeout(store->database, 2000);
+    (void)sqlite3_db_config(store->database, SQLITE_DBCONFIG_LOOKASIDE, NULL, 256, 64);
     (void)sqlite3_db_config(store->database, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
     (void)sqlite3_wal_hook(store->database, on_wal, store); // in place of the automatic checkpoint
     sqlite3_progress_handler(store->database, 2000, on_progress, store);
@@ -145,15 +154,30 @@ static int configure(struct store_sqlite *store)
     return SQLITE_OK;
 }
 
-static int prepare(struct store_sqlite *store)
+// Every statement must fit the tables; kept are those that come to be used, each from its first use on,
+// because all of them on every connection are most of this process's memory.
+static int try_statements(struct store_sqlite *store)
 {
-    for (size_t i = 0; i < STATEMENTS; i++) {
-        if (sqlite3_prepare_v3(store->database, texts[i], -1, SQLITE_PREPARE_PERSISTENT,
-                               &store->statements[i], NULL) != SQLITE_OK) {
-            return sqlite3_extended_errcode(store->database);
+    int code = SQLITE_OK;
+    for (size_t i = 0; code == SQLITE_OK && i < STATEMENTS; i++) {
+        sqlite3_stmt *statement = NULL;
+        if (sqlite3_prepare_v2(store->database, texts[i], -1, &statement, NULL) != SQLITE_OK) {
+            code = sqlite3_extended_errcode(store->database);
         }
+        (void)sqlite3_finalize(statement);
     }
-    return SQLITE_OK;
+    return code;
+}
+
+sqlite3_stmt *store_sqlite_statement(struct store_sqlite *store, unsigned index)
+{
+    assert(index < STATEMENTS);
+    if (store->statements[index] == NULL &&
+        sqlite3_prepare_v3(store->database, texts[index], -1, SQLITE_PREPARE_PERSISTENT,
+                           &store->statements[index], NULL) != SQLITE_OK) {
+        store_sqlite_failed(store, sqlite3_extended_errcode(store->database));
+    }
+    return store->statements[index];
 }
 
 static enum store_open explain(struct store_sqlite *store, const char *path, int code, char why[static 1])
@@ -221,7 +245,7 @@ enum store_open store_sqlite_open(struct store_sqlite **out, const char *path, e
         goto out;
     }
     result = settle_schema(store, path, access, why);
-    if (result == STORE_OPENED && (code = prepare(store)) != SQLITE_OK) {
+    if (result == STORE_OPENED && access == STORE_WRITE && (code = try_statements(store)) != SQLITE_OK) {
         result = explain(store, path, code, why);
     }
     store->wal_pages = 1; // what an earlier process left is moved at the first quiet moment
@@ -260,8 +284,7 @@ static bool run(struct store_sqlite *store, enum statement statement)
 static void roll_back(struct store_sqlite *store)
 {
     if (sqlite3_get_autocommit(store->database) == 0) {
-        (void)sqlite3_step(store->statements[STATEMENT_ROLLBACK]);
-        (void)sqlite3_reset(store->statements[STATEMENT_ROLLBACK]);
+        (void)sqlite3_exec(store->database, "ROLLBACK", NULL, NULL, NULL);
     }
     store->in_group = false;
 }
@@ -382,6 +405,7 @@ enum store_failure store_sqlite_checkpoint(struct store_sqlite *store)
 void store_sqlite_shrink(struct store_sqlite *store)
 {
     (void)sqlite3_db_release_memory(store->database);
+    (void)malloc_trim(65536);
 }
 
 // ---- plans -----------------------------------------------------------------------------------------------

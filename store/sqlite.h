@@ -34,6 +34,9 @@ enum store_failure {
 
 #define STORE_WHY_MAX 256
 
+// Once, before the first open: the memory that SQLite and its threads hold is kept small.
+void store_sqlite_process(void);
+
 // `path` is used as it stands (see store/vfs.h). A writer brings the schema up to date, a reader expects it
 // to be. *why says what went wrong and what to do. On success *store is the caller's, to be closed.
 [[nodiscard]] enum store_open store_sqlite_open(struct store_sqlite **store, const char *path,
