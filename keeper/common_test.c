@@ -6,7 +6,9 @@
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -138,6 +140,69 @@ static void the_built_list_has_what_attackers_try(void **state)
     common_release(&list);
 }
 
+// Runs make-common-passwords on a text; its status.
+static int make(const char *option, const char *text, const char *output)
+{
+    const char *tool = getenv("STAYD_MAKE_COMMON_PASSWORDS");
+    if (tool == NULL) {
+        skip();
+    }
+    int input = new_file();
+    assert_int_equal(write(input, text, strlen(text)), (ssize_t)strlen(text));
+    lseek(input, 0, SEEK_SET);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        int nothing = open("/dev/null", O_WRONLY);
+        dup2(input, STDIN_FILENO);
+        dup2(nothing, STDOUT_FILENO);
+        dup2(nothing, STDERR_FILENO);
+        execl(tool, tool, "-o", output, option, (char *)NULL);
+        _exit(127);
+    }
+    int status = 0;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    close(input);
+    assert_true(WIFEXITED(status));
+    return WEXITSTATUS(status);
+}
+
+static void an_administrator_makes_lists_of_both_kinds(void **state)
+{
+    (void)state;
+    struct common list;
+    char output[] = "/tmp/stayd-list-XXXXXX";
+    int fd = mkstemp(output);
+    assert_true(fd >= 0);
+    close(fd);
+    assert_int_equal(make(NULL,
+                          "Company2024\r\n\nshort\ncompany2024\nGr\xc3\xbc\xc3\x9f"
+                          "e aus Bern\n\xff\xff",
+                          output),
+                     0);
+    assert_int_equal(common_init(&list, open(output, O_RDONLY | O_CLOEXEC)), COMMON_OK);
+    assert_int_equal(list.count, 2);
+    assert_int_equal(find(&list, "company2024"), COMMON_PRESENT);
+    common_release(&list);
+
+    // SHA-1 of "password" and of "Passw0rd", as they are published.
+    assert_int_equal(make("--hashes",
+                          "5BAA61E4C9B93F3F0682250B6CF8331B7EE68FD8:9545824\nnonsense\n"
+                          "ebfc7910077770c8340f63cd2dca2ac1f120444f\n",
+                          output),
+                     0);
+    assert_int_equal(common_init(&list, open(output, O_RDONLY | O_CLOEXEC)), COMMON_OK);
+    assert_int_equal(list.count, 2);
+    assert_int_equal(find(&list, "password"), COMMON_PRESENT);
+    assert_int_equal(common_find(&list, VIEW("Passw0rd"), VIEW("passw0rd")), COMMON_PRESENT);
+    common_release(&list);
+
+    assert_int_equal(make("--hashes", "plain text\n", output), 1);
+    assert_int_equal(make(NULL, "long enough\n", "/nonexistent/list"), 1);
+    assert_int_equal(make("--nonsense", "", output), 2);
+    unlink(output);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -147,6 +212,7 @@ int main(void)
         cmocka_unit_test(other_files_are_not_lists),
         cmocka_unit_test(a_damaged_list_is_refused),
         cmocka_unit_test(a_list_cut_short_while_open_is_no_answer),
+        cmocka_unit_test(an_administrator_makes_lists_of_both_kinds),
         cmocka_unit_test(the_built_list_has_what_attackers_try),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
