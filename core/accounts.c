@@ -156,15 +156,35 @@ void on_account_add(struct core *core, struct flow *flow)
     flow_administer(core, flow, add);
 }
 
-// ---- set: texts become visible after they are durable, a disabled account at once
+// ---- set: the store first; disabling is an end of all sessions whose intent is kept meanwhile
+
+static bool disables(const struct flow *flow)
+{
+    return (flow->ask.account_set.fields & WIRE_SET_DISABLED) != 0 && flow->ask.account_set.disabled;
+}
+
+static void audit_set(struct core *core, struct flow *flow)
+{
+    bool state = (flow->ask.account_set.fields & WIRE_SET_DISABLED) != 0;
+    const char *event = !state ? "account_set" : disables(flow) ? "account_disable" : "account_enable";
+    audit(core, flow, event, flow->account.name, "granted", flow->account.groups);
+}
 
 static void set_answered(struct core *core, struct flow *flow, const struct answer *answer)
 {
     struct view rows = answer->store.rows;
     struct sessions_account_ref ref;
-    tombstones_close(&core->tombstones, &flow->end_account);
+    if (flow->intends) {
+        flow_intent_done(core, flow, answer, NULL);
+    } else {
+        tombstones_close(&core->tombstones, &flow->end_account);
+    }
     if (answer->store.outcome == WIRE_STORE_NOT_FOUND) {
         flow_refuse(core, flow, WIRE_NOT_FOUND, "There is no such account.");
+        return;
+    }
+    if (answer->store.outcome == WIRE_STORE_CONFLICT) {
+        flow_refuse(core, flow, WIRE_LAST_ADMINISTRATOR, "There would be no administrator left.");
         return;
     }
     if (answer->store.outcome != WIRE_STORE_OK || !flow_keep_account(flow, &rows)) {
@@ -174,46 +194,39 @@ static void set_answered(struct core *core, struct flow *flow, const struct answ
     if (sessions_account_find(core->tables, &flow->account.id, &ref)) {
         (void)table_put_account(core, &flow->account, &ref);
     }
-    bool disabling = (flow->ask.account_set.fields & WIRE_SET_DISABLED) != 0;
-    audit(core, flow,
-          !disabling                       ? "account_set"
-          : flow->ask.account_set.disabled ? "account_disable"
-                                           : "account_enable",
-          flow->account.name, "granted", flow->account.groups);
+    audit_set(core, flow);
     grant_account(core, flow);
 }
 
-static void store_set(struct core *core, struct flow *flow, const struct answer *answer)
+static void store_set(struct core *core, struct flow *flow)
 {
-    (void)answer;
     const struct wire_account_set *ask = &flow->ask.account_set;
-    flow->end_account = flow->account.id;
-    tombstones_open(&core->tombstones, &flow->end_account);
     ASK_STORE(core, flow, set_answered, store_account_set, .id = flow->account.id, .fields = ask->fields,
               .display_name = view_first(ask->display_name, WIRE_DISPLAY_NAME_MAX),
               .email = view_first(ask->email, WIRE_EMAIL_MAX), .email_verified = ask->email.size > 0,
-              .groups = view_of_cstr(flow->groups), .disabled = ask->disabled);
+              .groups = view_of_cstr(flow->groups), .disabled = ask->disabled,
+              .keep_administrator = !flow_is_for(flow, WIRE_CTL));
 }
 
 static void set_loaded(struct core *core, struct flow *flow, const struct answer *answer)
 {
+    (void)answer;
     const struct wire_account_set *ask = &flow->ask.account_set;
     bool self = strcmp(flow->caller.name, flow->name) == 0;
-    bool loses = ((ask->fields & WIRE_SET_GROUPS) != 0 &&
-                  !names_groups_have(view_of_cstr(flow->groups), VIEW(WIRE_ADMIN_GROUP))) ||
-                 ((ask->fields & WIRE_SET_DISABLED) != 0 && ask->disabled);
-    if (self && loses) {
+    bool demotes = (ask->fields & WIRE_SET_GROUPS) != 0 &&
+                   !names_groups_have(view_of_cstr(flow->groups), VIEW(WIRE_ADMIN_GROUP));
+    if (self && (demotes || disables(flow))) {
         flow_refuse(core, flow, WIRE_LAST_ADMINISTRATOR,
                     "You can't take administration from yourself. Another administrator or stayctl can.");
-        return;
+    } else if (!disables(flow) || (flow->account.flags & WIRE_ACCOUNT_DISABLED_FLAG) != 0) {
+        flow->end_account = flow->account.id;
+        tombstones_open(&core->tombstones, &flow->end_account);
+        store_set(core, flow);
+    } else if (!flow_intend_end_all(core, flow, &flow->account.id, flow->account.epoch + 1, NULL)) {
+        flow_unavailable(core, flow, WIRE_BUSY, 2);
+    } else {
+        store_set(core, flow);
     }
-    if ((ask->fields & WIRE_SET_DISABLED) != 0 && ask->disabled) {
-        struct id16 id = flow->account.id;
-        sessions_account_disable(core->tables, &id, flow->account.epoch + 1);
-        flow_end_all(core, flow, &id, flow->account.epoch + 1, NULL, store_set);
-        return;
-    }
-    store_set(core, flow, answer);
 }
 
 static void set(struct core *core, struct flow *flow, const struct answer *answer)

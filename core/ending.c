@@ -113,6 +113,7 @@ bool flow_intend_end_all(struct core *core, struct flow *flow, const struct id16
         return false;
     }
     own_pending(core, flow, place);
+    flow->intends = true;
     flow->end_account = *account;
     flow->end_epoch = epoch;
     tombstones_open(&core->tombstones, account);
@@ -134,6 +135,7 @@ void flow_intent_done(struct core *core, struct flow *flow, const struct answer 
     if (done || !not_done || raised) {
         sessions_end_all(core->tables, &flow->end_account, flow->end_epoch, keep != NULL ? keep->byte : NULL);
     }
+    flow->intends = false;
     tombstones_close(&core->tombstones, &flow->end_account);
     disown_pending(core, flow, done || (not_done && !raised));
 }

@@ -119,7 +119,7 @@ struct flow {
     bool in_gate;
     uint64_t gate_entered_ns;
     uint32_t pending_place;
-    bool has_pending, end_durable;
+    bool has_pending, end_durable, intends;
     uint8_t end_outcome; // enum wire_store_outcome of the end
     struct id16 end_selector, end_account;
     uint32_t end_epoch;

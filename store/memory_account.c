@@ -35,6 +35,8 @@ void store_memory_account_add(void *backend, const struct wire_store_account_add
     if (before != NULL) {
         if (!view_equal(MEMORY_VIEW(before->name), ask->name)) {
             refuse(answer, WIRE_CONFLICT_NAME);
+        } else {
+            answer_account(before, answer);
         }
         return;
     }
@@ -56,6 +58,7 @@ void store_memory_account_add(void *backend, const struct wire_store_account_add
         if (invite != NULL) {
             memory_once_remove(store, invite);
         }
+        answer_account(row, answer);
     }
 }
 

@@ -93,8 +93,10 @@ void store_sqlite_account_add(void *backend, const struct wire_store_account_add
     if (query_account(store, ask->id, &before, &text)) {
         if (!view_equal(before.name, ask->name)) {
             refuse(answer, WIRE_CONFLICT_NAME);
+        } else { // the same operation again
+            store_answer_account(answer, &before);
         }
-        return; // the same operation again
+        return;
     }
     if (ask->first && any_account(store)) {
         refuse(answer, WIRE_CONFLICT_FIRST);
@@ -104,6 +106,9 @@ void store_sqlite_account_add(void *backend, const struct wire_store_account_add
         refuse(answer, WIRE_CONFLICT_NAME);
     } else {
         insert(store, ask);
+        if (query_account(store, ask->id, &before, &text)) {
+            store_answer_account(answer, &before);
+        }
     }
 }
 
