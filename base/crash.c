@@ -37,6 +37,19 @@ static uint64_t stack_pointer(const void *context)
 #endif
 }
 
+static uint64_t instruction_pointer(const void *context)
+{
+#if defined(__x86_64__)
+    const ucontext_t *user = context;
+    return (uint64_t)user->uc_mcontext.gregs[REG_RIP];
+#elif defined(__aarch64__)
+    const ucontext_t *user = context;
+    return user->uc_mcontext.pc;
+#else
+    return 0 * (uintptr_t)context;
+#endif
+}
+
 static enum stats_address address_class(const siginfo_t *info, const void *context)
 {
     if (info->si_signo != SIGSEGV && info->si_signo != SIGBUS) {
@@ -62,6 +75,23 @@ static enum stats_address address_class(const siginfo_t *info, const void *conte
     return STATS_ADDRESS_other;
 }
 
+// The frames from where it happened: those of the handler itself tell nothing.
+static void frames_record(struct stats_crash *crash, uint64_t where)
+{
+    enum { HANDLER_FRAMES = 4 };
+    void *frame[STATS_BACKTRACE_MAX + HANDLER_FRAMES];
+    int depth = backtrace(frame, STATS_BACKTRACE_MAX + HANDLER_FRAMES);
+    int first = 0;
+    while (first < depth && (uint64_t)(uintptr_t)frame[first] != where) {
+        first++;
+    }
+    first = first < depth ? first : 0;
+    crash->depth = 0;
+    for (int i = first; i < depth && crash->depth < STATS_BACKTRACE_MAX; i++) {
+        crash->frame[crash->depth++] = (uint64_t)(uintptr_t)frame[i];
+    }
+}
+
 static void crash_record(const siginfo_t *info, const void *context)
 {
     struct stats_crash *crash = &stats_here->crash;
@@ -73,12 +103,7 @@ static void crash_record(const siginfo_t *info, const void *context)
     crash->code = info->si_code;
     crash->address = (uint32_t)address_class(info, context);
     crash->thread = (int32_t)syscall(SYS_gettid);
-    void *frame[STATS_BACKTRACE_MAX];
-    int depth = backtrace(frame, STATS_BACKTRACE_MAX);
-    crash->depth = depth > 0 ? (uint32_t)depth : 0;
-    for (uint32_t i = 0; i < crash->depth; i++) {
-        crash->frame[i] = (uint64_t)(uintptr_t)frame[i];
-    }
+    frames_record(crash, instruction_pointer(context));
     atomic_store_explicit(&crash->state, STATS_CRASH_written, memory_order_release);
 }
 

@@ -177,7 +177,7 @@ static void check_header(const struct config *config, struct config_report *repo
 
 void config_check(struct config *config, struct config_report *report)
 {
-    if (config->listens == 0) {
+    if (config->listens == 0 && report->errors == 0) {
         config_error(report, 0, "there is no listen address");
     }
     check_cookie_domain(config, report);

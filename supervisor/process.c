@@ -168,6 +168,13 @@ static bool start_is_hopeless(struct process *process, const struct death *death
     return death->cause == DEATH_LEFT || ++process->deaths_at_start >= SUPERVISOR_START_TRIES;
 }
 
+// A child that died before it took over its page has left nothing there; what is there is its predecessor's.
+static const struct stats_page *page_of_this_life(const struct process *process)
+{
+    uint32_t pid = atomic_load_explicit(&process->page->pid, memory_order_relaxed);
+    return pid == (uint32_t)process->pid ? process->page : NULL;
+}
+
 static void died(struct process *process, int status)
 {
     struct supervisor *supervisor = process->supervisor;
@@ -179,7 +186,7 @@ static void died(struct process *process, int status)
                                        : DEATH_LEFT,
         .status = status,
         .pid = process->pid,
-        .page = process->page,
+        .page = page_of_this_life(process),
         .name = name_of(process),
         .index = process->index,
         .executable = supervisor->spawn.path[process->role->stats],
@@ -198,7 +205,9 @@ static void died(struct process *process, int status)
     death.restart_in_ms = restart_died(&process->restart, now);
     death_record(&death, supervisor->folders.incidents);
     count_restart(death.cause);
-    penalise(process);
+    if (death.page != NULL) {
+        penalise(process);
+    }
     if (start_is_hopeless(process, &death)) {
         log_event(LOG_ERROR, "start_failed", "%s can't start; its own messages say why", name_of(process));
         process->state = PROCESS_GONE;
