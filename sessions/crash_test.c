@@ -285,7 +285,7 @@ static void any_store_may_be_the_last(void **state)
 {
     (void)state;
     uint64_t random = 7;
-    for (int i = 0; i < 12000; i++) {
+    for (int i = 0; i < 12000 / SLOW_DOWN; i++) {
         struct change change = change_draw(&random);
         struct model before = model;
         crash.steps_left = (int64_t)(random_next(&random) % (i % 3 == 0 ? 100 : 25));
@@ -338,7 +338,7 @@ static void core_after_core(void **state)
     (void)state;
     uint64_t random = 3;
     int cores = 0;
-    for (int i = 0; i < 12000; i++) {
+    for (int i = 0; i < 12000 / SLOW_DOWN; i++) {
         struct change change = change_draw(&random);
         struct model before = model;
         crash.steps_left = random_next(&random) % 4 == 0 ? (int64_t)(random_next(&random) % 60) : -1;
@@ -374,7 +374,7 @@ static void every_store_of_a_growing_table(void **state)
         struct tables_image start = {0};
         image_take(&tables, &start);
         crash.taken = true;
-        for (int64_t last = 0; crash.taken; last++) {
+        for (int64_t last = (int64_t)number % SLOW_DOWN; crash.taken; last += SLOW_DOWN) {
             image_put(&tables, &start);
             assert_int_equal(tables_open(&tables, step, &crash), SESSIONS_OPENED_EXISTING);
             crash = (struct crash){.steps_left = last};

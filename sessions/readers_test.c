@@ -79,7 +79,7 @@ static void threads_read_what_one_writes(void **state)
     pthread_t reader[2];
     for (uintptr_t i = 0; i < 2; i++)
         assert_int_equal(pthread_create(&reader[i], NULL, reader_thread, (void *)(i + 1)), 0);
-    writer_run(99, 40000);
+    writer_run(99, 40000 / SLOW_DOWN);
     atomic_store(&notice->stop, true);
     for (int i = 0; i < 2; i++)
         pthread_join(reader[i], NULL);
@@ -140,9 +140,8 @@ static void dead_writer_verify(void)
             assert_int_equal(check, SESSIONS_MISS);
             assert_int_equal(notice->account_changing[account], 1);
         }
-        if ((word & 3) == CHANGING || (check == SESSIONS_MISS && (word & 3) == LIVE))
-            session_end(session, word, 0);
     }
+    deeds_reconcile();
     sessions_writer_release(&tables.writer);
 }
 
@@ -155,7 +154,7 @@ static void processes_read_while_writers_die(void **state)
         reader[i] = reader_fork(i + 1);
     sessions_writer_release(&tables.writer);
     uint64_t random = 5;
-    for (uint64_t life = 0; life < 120; life++) {
+    for (uint64_t life = 0; life < 120 / SLOW_DOWN; life++) {
         pid_t writer = writer_fork(1000 * life, random_next(&random) % (life % 4 == 0 ? 100 : 60000));
         assert_true(writer > 0);
         int status;

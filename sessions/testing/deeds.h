@@ -181,4 +181,28 @@ static inline void writer_deed(uint64_t *random)
         session_end(session, word, random_next(random));
 }
 
+// After a new core opened the tables of a dead one: what that one had not acknowledged is ended, and so is
+// what it took along with an account that it was writing.
+static inline void deeds_reconcile(void)
+{
+    struct sessions_account_ref ref;
+    for (uint64_t account = 0; account < ACCOUNTS; account++) {
+        struct id16 id = number_account(account);
+        if (sessions_account_find(&tables.writer, &id, &ref))
+            atomic_store(&notice->epoch[account], ref.epoch);
+    }
+    for (uint64_t session = 0; session < SESSIONS; session++) {
+        uint64_t word = atomic_load(&notice->session[session]);
+        struct id16 id = number_account(account_of(session));
+        struct sessions_row row;
+        uint8_t selector[16];
+        number_selector(session_number(session, word), selector);
+        bool whole = sessions_account_find(&tables.writer, &id, &ref) &&
+                     sessions_find(&tables.writer, selector, &row) && row.account_slot == ref.slot &&
+                     row.account_generation == ref.generation;
+        if ((word & 3) == CHANGING || ((word & 3) == LIVE && !whole))
+            session_end(session, word, 0);
+    }
+}
+
 #endif

@@ -11,6 +11,19 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
+// Sanitizers slow these tests down manifold: they then do a part of their rounds.
+#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
+enum { SLOW_DOWN = 8 };
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer) || __has_feature(address_sanitizer)
+enum { SLOW_DOWN = 8 };
+#else
+enum { SLOW_DOWN = 1 };
+#endif
+#else
+enum { SLOW_DOWN = 1 };
+#endif
+
 struct tables {
     uint64_t sessions_size;
     uint64_t accounts_size;
