@@ -12,7 +12,6 @@ static const struct {
     const char *family;
     unsigned roles;
 } users[] = {
-    {"heartbeat_milliseconds", EVERYONE},
     {"loop_turns", EVERYONE},
     {"messages", EVERYONE},
     {"messages_dropped", EVERYONE},
@@ -129,6 +128,9 @@ static void write_counters(struct bytes *out, const struct watched *watched)
     for (unsigned i = 0; i < STATS_COUNTER_COUNT; i++) {
         const struct stats_row *row = stats_counter_row((enum stats_counter)i);
         bool counter = row->kind == STATS_KIND_counter;
+        if (i == STATS_heartbeat_ms) {
+            continue; // shown as an age
+        }
         if (strcmp(row->family, family) != 0) {
             head(out, row->family, counter ? "counter" : "gauge", row->help);
             family = row->family;
@@ -227,11 +229,25 @@ static void write_requests(struct bytes *out, const struct watched *watched)
     }
 }
 
+static void write_heartbeat(struct bytes *out, const struct watched_page *page, const struct watched_now *now)
+{
+    uint64_t last_ms = stats_page_fits(page->page) ? stats_read(page->page, STATS_heartbeat_ms) : 0;
+    uint64_t now_ms = now->mono_ns / 1000000u;
+    if (last_ms != 0) {
+        sample(out, "heartbeat_age_seconds", "", page, "");
+        bytes_append_format(out, "} %.3f\n", last_ms > now_ms ? 0 : (double)(now_ms - last_ms) / 1000);
+    }
+}
+
 static void write_processes(struct bytes *out, const struct watched *watched, const struct watched_now *now)
 {
     head(out, "up", "gauge", "1 while the process answers its heartbeats");
     for (unsigned i = 0; i < watched->pages; i++) {
         sample_u64(out, "up", "", &watched->page[i], "", watched_state(&watched->page[i], now) == WATCHED_UP);
+    }
+    head(out, "heartbeat_age_seconds", "gauge", "Time since the process last answered a heartbeat");
+    for (unsigned i = 0; i < watched->pages; i++) {
+        write_heartbeat(out, &watched->page[i], now);
     }
     head(out, "process_start_time_seconds", "gauge", "Unix time at which the process was started");
     for (unsigned i = 0; i < watched->pages; i++) {

@@ -171,6 +171,7 @@ static void counters_are_there_from_zero_where_they_are_used(void **unused)
     assert_true(has(&out, "stayd_up{process=\"stayd-core\",index=\"0\"} 1\n"));
     assert_true(
         has(&out, "stayd_process_start_time_seconds{process=\"stayd-core\",index=\"0\"} 1795215540.000\n"));
+    assert_true(has(&out, "stayd_heartbeat_age_seconds{process=\"stayd-core\",index=\"0\"} 0.100\n"));
     assert_true(has(&out, "stayd_ready 1\n"));
     free_all(&out, pages);
 }
