@@ -69,10 +69,12 @@ static void bad_ones_are_refused(void **state)
         "https://auth.example.com:99999/",
         "https://auth.example.com./",
         "https://apps.net.evil/",
-        "https://\xe2\x84\xaa" "example.com/",
+        "https://\xe2\x84\xaa"
+        "example.com/",
         "account",
         "https://auth%2eexample.com/",
-        "https://evil.example\xef\xbc\x8f" ".example.com/",
+        "https://evil.example\xef\xbc\x8f"
+        ".example.com/",
     };
     struct view host;
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
