@@ -450,6 +450,28 @@ static void nothing_in_use_is_swept_away(void **state)
         expect(i, SESSIONS_REASON_NONE);
 }
 
+// A crash took the account, not its sessions; its slot is another's now.
+static void a_slot_of_another_is_not_believed(void **state)
+{
+    (void)state;
+    struct sessions_account_ref ref = put(7, 0, 1);
+    insert(1, &ref);
+    atomic_fetch_or(&tables.writer.accounts->slot[ref.slot].sequence, 1);
+    atomic_store(&tables.writer.accounts->header.changing, 1);
+    expect(1, SESSIONS_REASON_CONTENDED);
+    sessions_writer_release(&tables.writer);
+    assert_int_equal(tables_open(&tables, NULL, NULL), SESSIONS_OPENED_EXISTING);
+    expect(1, SESSIONS_REASON_GENERATION);
+    struct sessions_account_ref other = put(8, 0, 1);
+    assert_int_equal(other.slot, ref.slot);
+    expect(1, SESSIONS_REASON_GENERATION);
+    // The owner comes back with a look-up; the entry is replaced.
+    ref = put(7, 0, 1);
+    insert(1, &ref);
+    expect(1, SESSIONS_REASON_NONE);
+    assert_true(identity_is(&identity, 7));
+}
+
 static void another_core_takes_over(void **state)
 {
     (void)state;
@@ -525,6 +547,7 @@ int main(void)
         TABLES_TEST(the_sweep_removes_what_is_over),
         TABLES_TEST(an_account_granted_during_a_pass_stays),
         TABLES_TEST(nothing_in_use_is_swept_away),
+        TABLES_TEST(a_slot_of_another_is_not_believed),
         TABLES_TEST(another_core_takes_over),
         TABLES_TEST(many_sessions_come_and_go),
     };
