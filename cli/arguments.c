@@ -126,6 +126,13 @@ static bool take_option(struct reading *reading, enum cli_option option, const c
                       inline_value != NULL ? inline_value : reading->argv[++reading->at]);
 }
 
+// A session's ID is random text that may begin with '-', and is no option then.
+static bool is_session_id(const char *word)
+{
+    struct id16 id;
+    return base64url_decode(view_of_cstr(word), id.byte, sizeof(id.byte));
+}
+
 static bool take_long(struct reading *reading, const char *word)
 {
     struct view name = view_of_cstr(word + 2);
@@ -156,14 +163,11 @@ static bool take_all(struct reading *reading)
     bool options_over = false;
     for (reading->at = 0; reading->at < reading->count; reading->at++) {
         const char *word = reading->argv[reading->at];
-        if (!options_over && strcmp(word, "--") == 0) {
+        bool option = !options_over && word[0] == '-' && word[1] != '\0' && !is_session_id(word);
+        if (option && strcmp(word, "--") == 0) {
             options_over = true;
-        } else if (!options_over && word[0] == '-' && word[1] == '-') {
-            if (!take_long(reading, word)) {
-                return false;
-            }
-        } else if (!options_over && word[0] == '-' && word[1] != '\0') {
-            if (!take_short(reading, word)) {
+        } else if (option) {
+            if (word[1] == '-' ? !take_long(reading, word) : !take_short(reading, word)) {
                 return false;
             }
         } else if (reading->words == sizeof(reading->word) / sizeof(reading->word[0])) {

@@ -56,6 +56,8 @@ static void two_dashes_end_the_options(void **unused)
     assert_true(reads("user list -- --json"));
     assert_false(arguments_has(&arguments, CLI_json));
     assert_string_equal(arguments.operand[0], "--json");
+    assert_true(reads("session end -cOka1nUp4wfJJHl30y5-w"));
+    assert_string_equal(arguments.operand[0], "-cOka1nUp4wfJJHl30y5-w");
     assert_true(reads("user import -"));
     assert_string_equal(arguments.operand[0], "-");
 }

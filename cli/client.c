@@ -14,7 +14,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { CLIENT_PROTOCOL = 1 };
+enum { CLIENT_PROTOCOL = 1, GREETING_MS = 10000 };
 
 void client_init(struct client *client)
 {
@@ -121,14 +121,14 @@ static enum client_result receive(struct client *client, uint64_t deadline_ns, s
                                                                               : CLIENT_BROKEN;
 }
 
-static uint64_t deadline(void)
+static uint64_t deadline(uint64_t timeout_ms)
 {
-    return clock_mono_ns() + (uint64_t)CLIENT_TIMEOUT_MS * 1000000u;
+    return clock_mono_ns() + timeout_ms * 1000000u;
 }
 
 static enum client_result send_packet(struct client *client, struct view packet)
 {
-    if (!wait_for(client->fd, POLLOUT, deadline())) {
+    if (!wait_for(client->fd, POLLOUT, deadline(GREETING_MS))) {
         return CLIENT_SILENT;
     }
     return channel_send_blocking(client->fd, packet, -1) ? CLIENT_GRANTED : CLIENT_BROKEN;
@@ -144,7 +144,7 @@ static enum client_result greet(struct client *client)
     enum client_result result = encoded ? send_packet(client, bytes_view(&hello)) : CLIENT_BROKEN;
     bytes_release(&hello);
     if (result == CLIENT_GRANTED) {
-        result = receive(client, deadline(), &packet);
+        result = receive(client, deadline(GREETING_MS), &packet);
     }
     if (result != CLIENT_GRANTED) {
         return result;
@@ -195,7 +195,7 @@ enum client_result client_exchange(struct client *client, struct bytes *packet, 
         return CLIENT_REFUSED; // a field is longer than any that could be right
     }
     enum client_result result = send_packet(client, bytes_view(packet));
-    uint64_t until = deadline();
+    uint64_t until = deadline(CLIENT_TIMEOUT_MS);
     while (result == CLIENT_GRANTED) {
         struct view answer;
         result = receive(client, until, &answer);

@@ -61,18 +61,19 @@ const struct command commands[] = {
      "stayctl session list alice\n"},
     {"session", "end", "[ID]", 0, 1, T(user) | T(all), session_end, "end a session, or all of an account",
      "ID is as in \"session list\".",
-     "stayctl session end 0f1e2d3c4b5a69788796a5b4c3d2e1f0\n"
+     "stayctl session end vOka1nUp4wfJJHl30y5-sg\n"
      "stayctl session end --user alice --all\n"},
     {"audit", "list", "", 0, 0, T(user) | T(event) | T(since) | T(limit), audit_list,
      "list security events, newest first", "Without --limit the newest 100; --limit 0 lists all.",
      "stayctl audit list --user alice --since 7d\n"
      "stayctl audit list --event login --since 2026-11-20T08:00 --limit 20\n"
      "stayctl audit list --since 1h --limit 0 --json | jq length\n"},
-    {"backup", NULL, "FILE", 1, 1, 0, store_backup, "write a consistent copy of the database",
-     "stayd goes on serving. The copy holds everything but the keys in data_dir/keys.",
+    {"backup", NULL, "FILE", 1, 1, 0, store_backup, "write a consistent copy of everything",
+     "stayd goes on serving. The copy holds the accounts, the sessions and the keys: keep it as secret as "
+     "them.",
      "stayctl backup /var/backups/stayd-$(date +%F).db\n"},
-    {"restore", NULL, "FILE", 1, 1, T(yes), store_restore, "put a backup in place of the database",
-     "stayd must be stopped. The database that was there is kept beside it.",
+    {"restore", NULL, "FILE", 1, 1, T(yes), store_restore, "put a backup in place of what is there",
+     "stayd must be stopped.",
      "systemctl stop stayd && stayctl restore /var/backups/stayd-2026-11-20.db && systemctl start stayd\n"},
     {"status", NULL, "", 0, 0, 0, server_status, "say whether stayd works, and what it holds", NULL,
      "stayctl status\n"

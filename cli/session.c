@@ -37,7 +37,7 @@ static int end_one(struct cli *cli, const char *text)
     struct id16 id;
     struct wire_reply reply;
     struct view given = view_of_cstr(text);
-    if (!hex_decode(given, id.byte, sizeof(id.byte)) && !base64url_decode(given, id.byte, sizeof(id.byte))) {
+    if (!base64url_decode(given, id.byte, sizeof(id.byte))) {
         cli_say("%.64s is not the ID of a session; \"stayctl session list NAME\" shows them.", text);
         return CLI_USAGE;
     }

@@ -4,7 +4,7 @@
 
 #include "base/log.h"
 
-static json_t *text_json(struct view text)
+json_t *show_text_json(struct view text)
 {
     json_t *string = json_stringn(text.data == NULL ? "" : (const char *)text.data, text.size);
     return string == NULL ? json_null() : string;
@@ -21,9 +21,17 @@ static json_t *groups_json(struct view groups)
 {
     json_t *list = json_array();
     while (groups.size > 0) {
-        json_array_append_new(list, text_json(view_cut(&groups, ',')));
+        json_array_append_new(list, show_text_json(view_cut(&groups, ',')));
     }
     return list;
+}
+
+enum { ID_SIZE = 23 };
+
+// As in the API, which takes these ids too.
+static void id_text(struct id16 id, char out[static ID_SIZE])
+{
+    out[base64url_encode(id.byte, sizeof(id.byte), out)] = '\0';
 }
 
 static bool no_address(struct id16 address)
@@ -42,9 +50,9 @@ static json_t *address_json(struct id16 address)
 json_t *show_account_json(const struct wire_account_public *account)
 {
     json_t *object = json_object();
-    json_object_set_new(object, "name", text_json(account->name));
-    json_object_set_new(object, "display_name", text_json(account->display_name));
-    json_object_set_new(object, "email", text_json(account->email));
+    json_object_set_new(object, "name", show_text_json(account->name));
+    json_object_set_new(object, "display_name", show_text_json(account->display_name));
+    json_object_set_new(object, "email", show_text_json(account->email));
     json_object_set_new(object, "email_verified",
                         json_boolean((account->flags & WIRE_ACCOUNT_EMAIL_VERIFIED) != 0));
     json_object_set_new(object, "groups", groups_json(account->groups));
@@ -57,16 +65,16 @@ json_t *show_account_json(const struct wire_account_public *account)
 
 json_t *show_session_json(const struct wire_session_public *session)
 {
-    char id[33];
+    char id[ID_SIZE];
     json_t *object = json_object();
-    hex_encode(session->public_id.byte, sizeof(session->public_id.byte), id);
+    id_text(session->public_id, id);
     json_object_set_new(object, "id", json_string(id));
     json_object_set_new(object, "created_at", show_time_json(session->created));
     json_object_set_new(object, "last_seen_at", show_time_json(session->last_seen));
     json_object_set_new(object, "expires_at", show_time_json(session->expires));
-    json_object_set_new(object, "expires_at_latest", show_time_json(session->expires_max));
+    json_object_set_new(object, "expires_max_at", show_time_json(session->expires_max));
     json_object_set_new(object, "address", address_json(session->address));
-    json_object_set_new(object, "agent", text_json(session->agent));
+    json_object_set_new(object, "agent", show_text_json(session->agent));
     return object;
 }
 
@@ -77,12 +85,12 @@ json_t *show_audit_json(const struct wire_audit_row *row)
     snprintf(trace, sizeof(trace), "%016llx", (unsigned long long)row->trace);
     json_object_set_new(object, "id", json_integer((json_int_t)row->id));
     json_object_set_new(object, "at", show_time_json(row->time));
-    json_object_set_new(object, "event", text_json(row->event));
-    json_object_set_new(object, "user", text_json(row->username));
-    json_object_set_new(object, "actor", text_json(row->actor));
-    json_object_set_new(object, "outcome", text_json(row->outcome));
+    json_object_set_new(object, "event", show_text_json(row->event));
+    json_object_set_new(object, "user", show_text_json(row->username));
+    json_object_set_new(object, "actor", show_text_json(row->actor));
+    json_object_set_new(object, "outcome", show_text_json(row->outcome));
     json_object_set_new(object, "source", address_json(row->source));
-    json_object_set_new(object, "detail", text_json(row->detail));
+    json_object_set_new(object, "detail", show_text_json(row->detail));
     json_object_set_new(object, "request_id", json_string(trace));
     return object;
 }
@@ -120,8 +128,8 @@ static void account_cells(struct table *table, const struct wire_account_public 
 
 static void session_cells(struct table *table, const struct wire_session_public *session)
 {
-    char id[33];
-    hex_encode(session->public_id.byte, sizeof(session->public_id.byte), id);
+    char id[ID_SIZE];
+    id_text(session->public_id, id);
     table_cell(table, view_of_cstr(id));
     address_cell(table, session->address);
     time_cell(table, session->created);

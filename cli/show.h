@@ -13,6 +13,7 @@
 json_t *show_account_json(const struct wire_account_public *account);
 json_t *show_session_json(const struct wire_session_public *session);
 json_t *show_audit_json(const struct wire_audit_row *row);
+json_t *show_text_json(struct view text);
 json_t *show_time_json(uint64_t unix_s); // null for 0
 
 // What is listed: how a record is taken off the rows and shown.

@@ -10,8 +10,7 @@ static json_t *value_json(struct view value)
     if (view_to_u64(value, &number) && number <= INT64_MAX) {
         return json_integer((json_int_t)number);
     }
-    json_t *text = json_stringn((const char *)value.data, value.size);
-    return text == NULL ? json_null() : text;
+    return show_text_json(value);
 }
 
 static void show_row(const struct wire_status_row *row)

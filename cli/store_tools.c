@@ -3,7 +3,6 @@
 // code are passed through. Runs in stayctl.
 #include "cli/cli.h"
 
-#include <errno.h>
 #include <libgen.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -29,37 +28,15 @@ static bool find_store(char *path, size_t size)
     return access(path, X_OK) == 0;
 }
 
-// An absolute path, since stayd-store works in its own folder.
-static bool absolute(const char *given, char *out, size_t size)
-{
-    char here[CLI_PATH_MAX] = "";
-    if (given[0] != '/' && getcwd(here, sizeof(here)) == NULL) {
-        return false;
-    }
-    int used = snprintf(out, size, "%s%s%s", here, given[0] == '/' ? "" : "/", given);
-    return used > 0 && (size_t)used < size;
-}
-
-static int run_store(struct cli *cli, const char *verb)
+static int run_store(const char *verb, const char *from, const char *to)
 {
     char program[CLI_PATH_MAX + 64];
-    char file[CLI_PATH_MAX];
-    char folder[CLI_PATH_MAX + 16];
-    int code = cli_configure(cli);
-    if (code != CLI_DONE) {
-        return code;
-    }
     if (!find_store(program, sizeof(program))) {
         cli_say("stayd-store is not beside stayctl, nor in %s: the installation is not complete.",
                 STAYD_LIBEXEC);
         return CLI_REFUSED;
     }
-    if (!absolute(cli->arguments->operand[0], file, sizeof(file))) {
-        cli_say("The path is too long.");
-        return CLI_REFUSED;
-    }
-    snprintf(folder, sizeof(folder), "%s/store", cli->config.data_dir);
-    char *const argv[] = {program, (char *)(uintptr_t)verb, file, (char *)(uintptr_t) "--folder", folder,
+    char *const argv[] = {program, (char *)(uintptr_t)verb, (char *)(uintptr_t)from, (char *)(uintptr_t)to,
                           NULL};
     fflush(NULL);
     pid_t child = fork();
@@ -70,7 +47,7 @@ static int run_store(struct cli *cli, const char *verb)
     int status = 0;
     if (child < 0 || waitpid(child, &status, 0) != child || !WIFEXITED(status) ||
         WEXITSTATUS(status) == 126) {
-        cli_say("%s could not be run: %s.", program, strerror(errno));
+        cli_say("%s could not be run, or was ended.", program);
         return CLI_REFUSED;
     }
     return WEXITSTATUS(status);
@@ -78,13 +55,27 @@ static int run_store(struct cli *cli, const char *verb)
 
 int store_backup(struct cli *cli)
 {
-    return run_store(cli, "--backup");
+    char database[CLI_PATH_MAX + 32];
+    int code = cli_configure(cli);
+    if (code != CLI_DONE) {
+        return code;
+    }
+    snprintf(database, sizeof(database), "%s/store/stayd.db", cli->config.data_dir);
+    code = run_store("--backup", database, cli->arguments->operand[0]);
+    if (code == CLI_DONE) {
+        printf("%s is written.\n", cli->arguments->operand[0]);
+    }
+    return code;
 }
 
 int store_restore(struct cli *cli)
 {
     const char *file = cli->arguments->operand[0];
     char answer[8];
+    int code = cli_configure(cli);
+    if (code != CLI_DONE) {
+        return code;
+    }
     if (!arguments_has(cli->arguments, CLI_yes) && isatty(STDIN_FILENO)) {
         fprintf(stderr, "Put %s in place of the database? [y/N] ", file);
         if (fgets(answer, sizeof(answer), stdin) == NULL || (answer[0] != 'y' && answer[0] != 'Y')) {
@@ -92,7 +83,7 @@ int store_restore(struct cli *cli)
             return CLI_REFUSED;
         }
     }
-    int code = run_store(cli, "--restore");
+    code = run_store("--restore", file, cli->config.data_dir);
     if (code == CLI_DONE) {
         printf("Start stayd again. Accounts and sessions are those of the backup: sessions that were ended "
                "since it "

@@ -28,8 +28,7 @@ static void failed(struct import *import, struct view name, struct view why)
     if (import->cli->json) {
         json_array_append_new(import->failures,
                               json_pack("{s:I, s:o, s:o}", "line", (json_int_t)import->line, "name",
-                                        json_stringn_nocheck((const char *)name.data, name.size), "error",
-                                        json_stringn_nocheck((const char *)why.data, why.size)));
+                                        show_text_json(name), "error", show_text_json(why)));
     }
     fprintf(stderr, "stayctl: line %llu: ", import->line);
     text_print(stderr, name, 0);

@@ -58,7 +58,7 @@ static void write_tables(struct bytes *out, const struct watched *watched)
     row_begin(out, "Memory of both tables");
     html_size(out, counts.sessions_bytes + counts.accounts_bytes);
     row_end(out);
-    row_number(out, "Ends not yet durable", watched_sum(watched, STATS_ends_pending));
+    row_number(out, "Ends not yet durable", watched_sum(watched, STATS_ends_pending, STATS_ROLE_core));
     bytes_append_view(out, VIEW("</table></div>\n"));
 }
 
@@ -67,22 +67,23 @@ static void write_counts(struct bytes *out, const struct watched *watched)
     static const struct {
         const char *name;
         enum stats_counter counter;
-    } rows[] = {{"Checks: valid", STATS_checks_valid},
-                {"Checks: not logged in", STATS_checks_invalid},
-                {"Checks: unknown (503)", STATS_checks_unknown},
-                {"Checks: denied by a rule", STATS_checks_denied},
-                {"Log-ins: granted", STATS_logins_granted},
-                {"Log-ins: refused", STATS_logins_refused},
-                {"Log-ins: told to wait", STATS_logins_throttled},
-                {"Log-ins: unavailable (503)", STATS_logins_unavailable},
-                {"Connections open", STATS_connections_open},
-                {"Flows in progress", STATS_flows_active},
-                {"Processes restarted: crashed", STATS_restarts_crashed},
-                {"Processes restarted: hung", STATS_restarts_hung},
-                {"Log lines lost", STATS_log_lines_dropped}};
+        enum stats_role role;
+    } rows[] = {{"Checks: valid", STATS_checks_valid, STATS_ROLE_front},
+                {"Checks: not logged in", STATS_checks_invalid, STATS_ROLE_front},
+                {"Checks: unknown (503)", STATS_checks_unknown, STATS_ROLE_front},
+                {"Checks: denied by a rule", STATS_checks_denied, STATS_ROLE_front},
+                {"Log-ins: granted", STATS_logins_granted, STATS_ROLE_core},
+                {"Log-ins: refused", STATS_logins_refused, STATS_ROLE_core},
+                {"Log-ins: told to wait", STATS_logins_throttled, STATS_ROLE_core},
+                {"Log-ins: unavailable (503)", STATS_logins_unavailable, STATS_ROLE_core},
+                {"Connections open", STATS_connections_open, STATS_ROLE_front},
+                {"Flows in progress", STATS_flows_active, STATS_ROLE_core},
+                {"Processes restarted: crashed", STATS_restarts_crashed, STATS_ROLE_supervisor},
+                {"Processes restarted: hung", STATS_restarts_hung, STATS_ROLE_supervisor},
+                {"Log lines lost", STATS_log_lines_dropped, STATS_ROLE_COUNT}};
     bytes_append_view(out, VIEW("<h2>Since the start</h2>\n<div class=\"wide\"><table>\n"));
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        row_number(out, rows[i].name, watched_sum(watched, rows[i].counter));
+        row_number(out, rows[i].name, watched_sum(watched, rows[i].counter, rows[i].role));
     }
     bytes_append_view(out, VIEW("</table></div>\n"));
 }

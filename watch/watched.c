@@ -170,11 +170,12 @@ unsigned watched_up(const struct watched *watched, enum stats_role role, const s
     return up;
 }
 
-uint64_t watched_sum(const struct watched *watched, enum stats_counter counter)
+uint64_t watched_sum(const struct watched *watched, enum stats_counter counter, enum stats_role role)
 {
     uint64_t sum = 0;
     for (unsigned i = 0; i < watched->pages; i++) {
-        if (stats_page_fits(watched->page[i].page)) {
+        bool wanted = role == STATS_ROLE_COUNT || watched->page[i].role == role;
+        if (wanted && stats_page_fits(watched->page[i].page)) {
             sum += stats_read(watched->page[i].page, counter);
         }
     }

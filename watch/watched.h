@@ -64,8 +64,8 @@ const char *watched_state_text(enum watched_state state);
 double watched_uptime_s(const struct watched_page *page, const struct watched_now *now);
 
 unsigned watched_up(const struct watched *watched, enum stats_role role, const struct watched_now *now);
-// Over all processes.
-uint64_t watched_sum(const struct watched *watched, enum stats_counter counter);
+// Over all processes of a role; STATS_ROLE_COUNT: over all.
+uint64_t watched_sum(const struct watched *watched, enum stats_counter counter, enum stats_role role);
 // stayd serves: core and at least one front are up.
 [[nodiscard]] bool watched_ready(const struct watched *watched, const struct watched_now *now);
 
