@@ -88,12 +88,13 @@ static void write_counts(struct bytes *out, const struct watched *watched)
     bytes_append_view(out, VIEW("</table></div>\n"));
 }
 
-// The sum of one histogram over all processes.
+// The sum of one histogram over the fronts, who see the whole of a request.
 static void add_times(const struct watched *watched, enum stats_histogram which, struct stats_times *sum)
 {
     for (unsigned i = 0; i < watched->pages; i++) {
         const struct stats_page *page = watched->page[i].page;
-        for (unsigned at = 0; stats_page_fits(page) && at < STATS_BUCKETS; at++) {
+        bool wanted = watched->page[i].role == STATS_ROLE_front && stats_page_fits(page);
+        for (unsigned at = 0; wanted && at < STATS_BUCKETS; at++) {
             sum->bucket[at] += atomic_load_explicit(&page->times[which].bucket[at], memory_order_relaxed);
         }
     }
