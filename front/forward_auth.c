@@ -157,30 +157,44 @@ static void answer_plain(struct exchange *exchange, unsigned status, uint32_t re
     answer_end_empty(exchange);
 }
 
-// To the log-in page, and from there back to where the person wanted to go, where that is allowed.
-static void answer_login(struct exchange *exchange, const struct original *original)
+static void answer_denied(struct exchange *exchange)
 {
-    struct bytes url, location;
+    stats_count(STATS_checks_denied);
+    answer_plain(exchange, 403, 0);
+}
+
+// The log-in page's address, which leads back to where the person wanted to go, where that is allowed.
+static void write_login(const struct exchange *exchange, const struct original *original, struct bytes *out)
+{
+    struct bytes url;
     struct view host;
-    bytes_init(&url, URL_SIZE_MAX);
-    bytes_init(&location, 4 * URL_SIZE_MAX);
-    bytes_append_view(&location, exchange->settings->public_origin);
-    bytes_append_view(&location, VIEW("/login"));
-    if (original->known) {
-        bytes_append_view(&url, original->https ? VIEW("https://") : VIEW("http://"));
-        bytes_append_view(&url, original->authority);
-        bytes_append_view(&url, original->uri);
-        if (!url.failed && redirect_allowed(&exchange->settings->redirect, bytes_view(&url), &host)) {
-            bytes_append_view(&location, VIEW("?rd="));
-            http_write_query(&location, bytes_view(&url));
-        }
+    bytes_append_view(out, exchange->settings->public_origin);
+    bytes_append_view(out, VIEW("/login"));
+    if (!original->known) {
+        return;
     }
-    answer_begin(exchange, 302);
+    bytes_init(&url, URL_SIZE_MAX);
+    bytes_append_view(&url, original->https ? VIEW("https://") : VIEW("http://"));
+    bytes_append_view(&url, original->authority);
+    bytes_append_view(&url, original->uri);
+    if (!url.failed && redirect_allowed(&exchange->settings->redirect, bytes_view(&url), &host)) {
+        bytes_append_view(out, VIEW("?rd="));
+        http_write_query(out, bytes_view(&url));
+    }
+    bytes_release(&url);
+}
+
+static void answer_login(struct exchange *exchange, const struct original *original, unsigned status,
+                         struct view header)
+{
+    struct bytes location;
+    bytes_init(&location, 4 * URL_SIZE_MAX);
+    write_login(exchange, original, &location);
+    answer_begin(exchange, status);
     check_headers(exchange);
-    answer_header(exchange, VIEW("Location"), bytes_view(&location));
+    answer_header(exchange, header, bytes_view(&location));
     answer_out(exchange)->failed |= location.failed;
     answer_end_empty(exchange);
-    bytes_release(&url);
     bytes_release(&location);
 }
 
@@ -191,11 +205,22 @@ static bool wants_redirect(const struct exchange *exchange)
            view_equal(exchange_query(exchange, VIEW("mode"), room), VIEW("redirect"));
 }
 
-static void answer_anonymous(struct exchange *exchange, const struct original *original)
+// What differs between the two addresses of the check.
+struct dialect {
+    void (*read)(const struct exchange *, struct original *);
+    bool login_told; // in a header of the 401, for a proxy that can't pass a redirect on
+};
+
+static void answer_anonymous(struct exchange *exchange, const struct dialect *dialect)
 {
+    struct original original;
     stats_count(STATS_checks_invalid);
-    if (wants_redirect(exchange)) {
-        answer_login(exchange, original);
+    if (dialect->login_told) {
+        dialect->read(exchange, &original);
+        answer_login(exchange, &original, 401, VIEW("X-Stayd-Login"));
+    } else if (wants_redirect(exchange)) {
+        dialect->read(exchange, &original);
+        answer_login(exchange, &original, 302, VIEW("Location"));
     } else {
         answer_plain(exchange, 401, 0);
     }
@@ -208,29 +233,26 @@ static bool is_allowed(const struct exchange *exchange, const struct original *o
                                                exchange->front->identity.groups);
 }
 
-static void judge(struct exchange *exchange, void (*read)(const struct exchange *, struct original *))
+static void judge(struct exchange *exchange, const struct dialect *dialect)
 {
     struct original original = {.known = false};
-    // Without rules the address is needed only to come back to it.
-    if (exchange->settings->has_rules || exchange->request->query.size > 0) {
-        read(exchange, &original);
-    }
-    if (exchange->settings->has_rules && !original.known) {
-        stats_count(STATS_checks_denied);
-        answer_plain(exchange, 403, 0);
-        return;
+    if (exchange->settings->has_rules) {
+        dialect->read(exchange, &original);
+        if (!original.known) {
+            answer_denied(exchange);
+            return;
+        }
     }
     switch (exchange_session(exchange)) {
     case EXCHANGE_SIGNED_IN:
         if (is_allowed(exchange, &original)) {
             answer_valid(exchange);
         } else {
-            stats_count(STATS_checks_denied);
-            answer_plain(exchange, 403, 0);
+            answer_denied(exchange);
         }
         return;
     case EXCHANGE_ANONYMOUS:
-        answer_anonymous(exchange, &original);
+        answer_anonymous(exchange, dialect);
         return;
     case EXCHANGE_PARKED:
         return;
@@ -245,15 +267,15 @@ static void judge(struct exchange *exchange, void (*read)(const struct exchange 
 // Every so many checks one is timed: two clocks for each would show in the figures they make.
 #define TIMED_EVERY 64
 
-static void sampled(struct exchange *exchange, void (*read)(const struct exchange *, struct original *))
+static void sampled(struct exchange *exchange, const struct dialect *dialect)
 {
     static unsigned count;
     if (++count % TIMED_EVERY != 0) {
-        judge(exchange, read);
+        judge(exchange, dialect);
         return;
     }
     uint64_t began = clock_mono_ns();
-    judge(exchange, read);
+    judge(exchange, dialect);
     if (exchange->answered) {
         stats_time(STATS_TIME_check, clock_mono_ns() - began);
     }
@@ -261,10 +283,12 @@ static void sampled(struct exchange *exchange, void (*read)(const struct exchang
 
 void forward_auth_check(struct exchange *exchange)
 {
-    sampled(exchange, read_forwarded);
+    static const struct dialect forwarded = {.read = read_forwarded};
+    sampled(exchange, &forwarded);
 }
 
 void forward_auth_check_nginx(struct exchange *exchange)
 {
-    sampled(exchange, read_original);
+    static const struct dialect nginx = {.read = read_original, .login_told = true};
+    sampled(exchange, &nginx);
 }

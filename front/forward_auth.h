@@ -7,7 +7,8 @@
 
 // GET /auth/check: X-Forwarded-Method, -Proto, -Host and -Uri.
 void forward_auth_check(struct exchange *exchange);
-// GET /auth/check/nginx: X-Original-URL and X-Original-Method, and nothing else.
+// GET /auth/check/nginx: X-Original-URL and X-Original-Method, and nothing else. A 401 tells the log-in
+// page's address in X-Stayd-Login, as nginx can't pass a redirect on.
 void forward_auth_check_nginx(struct exchange *exchange);
 
 #endif

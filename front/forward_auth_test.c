@@ -257,6 +257,11 @@ static void rules_are_kept(void **state)
     rig_has(nginx_check(client, staff, "https://app.example.com/x/..%2fadmin"), "HTTP/1.1 403 ");
     rig_has(nginx_check(client, staff, "/x"), "HTTP/1.1 403 ");
     rig_has(nginx_check(client, "none", "https://app.example.com/x"), "HTTP/1.1 401 ");
+    rig_has(rig.heard, "X-Stayd-Login: http://auth.example.com/login\r\n");
+    rig_has(nginx_check(client, "none", "http://auth.example.com:81/x?a&b"), "HTTP/1.1 401 ");
+    rig_has(
+        rig.heard,
+        "X-Stayd-Login: http://auth.example.com/login?rd=http%3A%2F%2Fauth.example.com%3A81%2Fx%3Fa%26b\r\n");
     int stranger = rig_connect(&rig);
     rig_has(nginx_check(stranger, staff, "https://app.example.com/x"), "HTTP/1.1 403 ");
     close(client);

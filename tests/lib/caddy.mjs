@@ -8,9 +8,9 @@ import { up } from './nginx.mjs';
 import { freePort, Program, temporaryFolder } from './process.mjs';
 
 /** sites: the Caddyfile after its global options, or a function of { port, folder } that returns it. */
-export async function startCaddy(sites, { options = '' } = {}) {
+export async function startCaddy(sites, { options = '', port: given } = {}) {
   const folder = temporaryFolder('caddy');
-  const port = await freePort();
+  const port = given ?? await freePort();
   const file = join(folder, 'Caddyfile');
   writeFileSync(file, `{
     admin off

@@ -8,11 +8,12 @@ import { freePort, listening, Program, temporaryFolder, until } from './process.
 
 /**
  * http: the text inside http { }, or a function of { port, folder } that returns it.
- * main: text at the top level. user: whom the workers run as when started as root.
+ * main: text at the top level. user: whom the workers run as when started as root. port: one that the
+ * story has already told others.
  */
-export async function startNginx(http, { main = '', workers = 1, user = 'www-data' } = {}) {
+export async function startNginx(http, { main = '', workers = 1, user = 'www-data', port: given } = {}) {
   const folder = temporaryFolder('nginx');
-  const port = await freePort();
+  const port = given ?? await freePort();
   const file = join(folder, 'nginx.conf');
   const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
     .map((name) => `${name}_temp_path ${folder}/${name};`).join('\n    ');

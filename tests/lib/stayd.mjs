@@ -188,9 +188,15 @@ export class Stayd {
     return fresh;
   }
 
+  /** Writes a changed configuration; the next start, or reload(), reads it. */
+  reconfigure(config, rules = this.rules) {
+    Object.assign(this, { config: { ...this.config, ...config }, rules });
+    writeFileSync(this.configFile, configText(this.config, rules));
+  }
+
   /** Writes a changed configuration and sends SIGHUP. */
   reload(config, rules) {
-    if (config) writeFileSync(this.configFile, configText({ ...this.config, ...config }, rules ?? this.rules));
+    if (config || rules) this.reconfigure(config, rules);
     process.kill(this.pid, 'SIGHUP');
   }
 
