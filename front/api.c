@@ -244,6 +244,7 @@ static void on_registered(struct ask *ask, const struct wire_reply *reply)
 
 static void answer_done(struct exchange *exchange, bool clear_cookie)
 {
+    exchange_trace(exchange);
     answer_begin(exchange, 204);
     answer_header(exchange, VIEW("Cache-Control"), VIEW("no-store"));
     if (clear_cookie) {
