@@ -69,6 +69,8 @@ static int choose_protocol(SSL *ssl, const unsigned char **out, unsigned char *o
 
 struct tls_context *tls_context_new(struct view certificate, struct view key, const char **error)
 {
+    // No openssl.cnf: a sandboxed process opens no file, also when TLS comes with a reload.
+    (void)OPENSSL_init_ssl(OPENSSL_INIT_NO_LOAD_CONFIG, NULL);
     struct tls_context *context = calloc(1, sizeof(*context));
     SSL_CTX *ssl = SSL_CTX_new(TLS_server_method());
     if (context == NULL || ssl == NULL) {
