@@ -48,14 +48,25 @@ static bool is_over(const struct core *core, const struct wire_account_row *acco
            session->expires <= wall_s(core) || table_idle_expires(core, session) <= wall_s(core);
 }
 
+// The account's row goes into the tables only when it can't be older than what is there.
+static bool take_account(struct core *core, const struct wire_account_row *account, uint64_t began,
+                         struct sessions_account_ref *ref)
+{
+    if (tombstones_allow(&core->tombstones, &account->id, began)) {
+        return table_put_account(core, account, ref);
+    }
+    return sessions_account_raise(core->tables, &account->id, account->epoch) &&
+           sessions_account_find(core->tables, &account->id, ref);
+}
+
 enum table_taken table_take(struct core *core, const struct wire_account_row *account,
-                            const struct wire_session_row *session)
+                            const struct wire_session_row *session, uint64_t began)
 {
     struct sessions_account_ref ref;
     if (is_over(core, account, session)) {
         return TABLE_OVER;
     }
-    if (!table_put_account(core, account, &ref)) {
+    if (!take_account(core, account, began, &ref)) {
         return TABLE_NOT_KEPT;
     }
     if (session->epoch < ref.epoch || (ref.flags & ACCOUNT_DISABLED) != 0) {
@@ -163,7 +174,7 @@ static void take_row(struct core *core, struct flow *flow, const struct answer *
         return;
     }
     if (!equal_secret(session.verifier_hash.byte, flow->origin.verifier_hash.byte, 16) ||
-        table_take(core, &flow->account, &session) == TABLE_OVER) {
+        table_take(core, &flow->account, &session, flow->began) == TABLE_OVER) {
         core->counters.lookups_none++;
         flow_refuse(core, flow, WIRE_NOT_SIGNED_IN, "");
         return;

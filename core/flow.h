@@ -249,10 +249,11 @@ void flow_prepare_session(struct core *core, struct flow *flow, uint32_t epoch);
 // Makes the granted session visible and says the reply.
 void flow_show_session(struct core *core, struct flow *flow);
 
-// Takes stored rows into the tables. False: the row may not be believed (ended meanwhile).
+// Takes stored rows into the tables; the account's row was asked for at `began`. OVER: the session may not be
+// believed (ended meanwhile).
 enum table_taken { TABLE_TAKEN, TABLE_NOT_KEPT, TABLE_OVER };
 enum table_taken table_take(struct core *core, const struct wire_account_row *account,
-                            const struct wire_session_row *session);
+                            const struct wire_session_row *session, uint64_t began);
 bool table_put_account(struct core *core, const struct wire_account_row *account,
                        struct sessions_account_ref *ref);
 uint64_t table_idle_expires(const struct core *core, const struct wire_session_row *session);

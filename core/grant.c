@@ -133,7 +133,7 @@ static void end_replaced(struct core *core, struct flow *flow)
 
 void flow_show_session(struct core *core, struct flow *flow)
 {
-    if (table_take(core, &flow->account, &flow->grant.row) == TABLE_OVER) {
+    if (table_take(core, &flow->account, &flow->grant.row, flow->began) == TABLE_OVER) {
         // All sessions of the account were ended between the store's answer and now.
         flow_refuse(core, flow, WIRE_NOT_SIGNED_IN,
                     "All sessions of this account were just ended. Log in again.");

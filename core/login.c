@@ -59,6 +59,7 @@ void on_login(struct core *core, struct flow *flow)
     if (!names_username(flow->ask.login.username, flow->name, sizeof(flow->name))) {
         (void)view_to_cstr(VIEW("."), flow->name, sizeof(flow->name));
     }
+    flow->began = tombstones_begin(&core->tombstones);
     ASK_STORE(core, flow, account_found, store_account_by_name, .name = view_of_cstr(flow->name));
 }
 

@@ -126,6 +126,7 @@ static void account_known(struct core *core, struct flow *flow, const struct ans
 static void load_own(struct core *core, struct flow *flow, const struct answer *answer)
 {
     (void)answer;
+    flow->began = tombstones_begin(&core->tombstones);
     ASK_STORE(core, flow, account_known, store_account_by_id, .id = flow->caller.account_id);
 }
 

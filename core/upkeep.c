@@ -214,7 +214,7 @@ static void warmed(struct core *core, struct flow *flow, const struct answer *an
         core->warm_selector = session.selector;
         if (tombstones_allow(&core->tombstones, &session.selector, flow->began) &&
             tombstones_allow(&core->tombstones, &session.account_id, flow->began)) {
-            (void)table_take(core, &flow->account, &session);
+            (void)table_take(core, &flow->account, &session, flow->began);
         } // else: the first check of it asks the store
     }
     core->warm_busy = false;
