@@ -204,7 +204,7 @@ static void store_set(struct core *core, struct flow *flow)
     ASK_STORE(core, flow, set_answered, store_account_set, .id = flow->account.id, .fields = ask->fields,
               .display_name = view_first(ask->display_name, WIRE_DISPLAY_NAME_MAX),
               .email = view_first(ask->email, WIRE_EMAIL_MAX), .email_verified = ask->email.size > 0,
-              .groups = view_of_cstr(flow->groups), .disabled = ask->disabled,
+              .groups = view_of_cstr(flow->groups), .disabled = ask->disabled, .epoch = flow->end_epoch,
               .keep_administrator = !flow_is_for(flow, WIRE_CTL));
 }
 
@@ -212,6 +212,7 @@ static void set_loaded(struct core *core, struct flow *flow, const struct answer
 {
     (void)answer;
     const struct wire_account_set *ask = &flow->ask.account_set;
+    uint32_t epoch = flow_next_epoch(core, &flow->account.id, flow->account.epoch);
     bool self = strcmp(flow->caller.name, flow->name) == 0;
     bool demotes = (ask->fields & WIRE_SET_GROUPS) != 0 &&
                    !names_groups_have(view_of_cstr(flow->groups), VIEW(WIRE_ADMIN_GROUP));
@@ -222,7 +223,7 @@ static void set_loaded(struct core *core, struct flow *flow, const struct answer
         flow->end_account = flow->account.id;
         tombstones_open(&core->tombstones, &flow->end_account);
         store_set(core, flow);
-    } else if (!flow_intend_end_all(core, flow, &flow->account.id, flow->account.epoch + 1, NULL)) {
+    } else if (!flow_intend_end_all(core, flow, &flow->account.id, epoch, NULL)) {
         flow_unavailable(core, flow, WIRE_BUSY, 2);
     } else {
         store_set(core, flow);
@@ -269,7 +270,8 @@ static void delete_loaded(struct core *core, struct flow *flow, const struct ans
     if (strcmp(flow->caller.name, flow->name) == 0) {
         flow_refuse(core, flow, WIRE_LAST_ADMINISTRATOR,
                     "You can't delete your own account. Another administrator or stayctl can.");
-    } else if (!flow_intend_end_all(core, flow, &flow->account.id, flow->account.epoch + 1, NULL)) {
+    } else if (!flow_intend_end_all(core, flow, &flow->account.id,
+                                    flow_next_epoch(core, &flow->account.id, flow->account.epoch), NULL)) {
         flow_unavailable(core, flow, WIRE_BUSY, 2);
     } else {
         ASK_STORE(core, flow, deleted, store_account_delete, .id = flow->account.id);

@@ -7,7 +7,8 @@
 //
 // 1. From the moment flow_end_session or flow_end_all is called no check is valid.
 // 2. A place in `pending` has one flow at a time that may remove it (core->pending_flow).
-// 3. While an end is pending the tables refuse to take the session or the old epoch back; from its durability
+// 3. No two ends of an account's sessions have the same epoch, so that each ends what was granted before it.
+// 4. While an end is pending the tables refuse to take the session or the old epoch back; from its durability
 // on the
 //    tombstone refuses look-ups that began before.
 #include "core/flow.h"
@@ -76,6 +77,50 @@ static void all_ended(struct core *core, struct flow *flow, const struct answer 
     disown_pending(core, flow, flow->end_durable);
     core->counters.sessions_ended += flow->end_durable;
     flow->then2(core, flow, answer);
+}
+
+static bool is_end_all_of(const struct sessions_pending *pending, const struct id16 *account)
+{
+    return pending->kind == SESSIONS_PENDING_END_ALL && memcmp(pending->account.byte, account->byte, 16) == 0;
+}
+
+uint32_t flow_next_epoch(struct core *core, const struct id16 *account, uint32_t known)
+{
+    struct sessions_account_ref ref;
+    struct sessions_pending pending;
+    uint32_t epoch = known;
+    if (sessions_account_find(core->tables, account, &ref) && ref.epoch > epoch) {
+        epoch = ref.epoch;
+    }
+    for (uint32_t place = 0; sessions_pending_next(core->tables, &place, &pending); place++) {
+        if (is_end_all_of(&pending, account) && pending.epoch > epoch) {
+            epoch = pending.epoch;
+        }
+    }
+    return epoch + 1;
+}
+
+// Another end of this account's sessions, perhaps not visible yet, does not keep this one.
+static bool is_being_ended(const struct core *core, const struct id16 *account, const struct id16 *selector)
+{
+    struct sessions_pending pending;
+    for (uint32_t place = 0; sessions_pending_next(core->tables, &place, &pending); place++) {
+        if (is_end_all_of(&pending, account) && memcmp(pending.selector, selector->byte, 16) != 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void flow_end_others(struct core *core, struct flow *flow, flow_step then)
+{
+    const struct id16 *account = &flow->caller.account_id;
+    if (is_being_ended(core, account, &flow->origin.selector)) {
+        flow_unavailable(core, flow, WIRE_BUSY, 1);
+        return;
+    }
+    flow_end_all(core, flow, account, flow_next_epoch(core, account, flow->caller.epoch),
+                 &flow->origin.selector, then);
 }
 
 void flow_end_all(struct core *core, struct flow *flow, const struct id16 *account, uint32_t epoch,

@@ -236,6 +236,11 @@ void flow_gate_turn(struct core *core); // hands free places to those who wait
 void flow_end_session(struct core *core, struct flow *flow, const struct id16 *selector, flow_step then);
 void flow_end_all(struct core *core, struct flow *flow, const struct id16 *account, uint32_t epoch,
                   const struct id16 *keep, flow_step then);
+// All of the caller's but the one they ask with.
+void flow_end_others(struct core *core, struct flow *flow, flow_step then);
+// The epoch of the next end of all of an account's sessions: above `known` (what the store said) and above
+// that of every other end, under way or visible.
+uint32_t flow_next_epoch(struct core *core, const struct id16 *account, uint32_t known);
 // The same as a part of another operation (a new password, a deleted account): what is intended is kept where
 // a new core finds it before the store is asked, and becomes visible with the store's answer, or when that is
 // unknown.

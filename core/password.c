@@ -33,7 +33,7 @@ static void store_password(struct core *core, struct flow *flow, struct view phc
 {
     struct wire_session_row *row = &flow->grant.row;
     bool own = flow->number == WIRE_MESSAGE_password_change;
-    uint32_t epoch = flow->account.epoch + 1;
+    uint32_t epoch = flow_next_epoch(core, &flow->account.id, flow->account.epoch);
     if (own) {
         flow_prepare_session(core, flow, epoch);
     } else {

@@ -201,8 +201,7 @@ void on_any_session_end(struct core *core, struct flow *flow)
 static void end_others(struct core *core, struct flow *flow, const struct answer *answer)
 {
     (void)answer;
-    flow_end_all(core, flow, &flow->caller.account_id, flow->caller.epoch + 1, &flow->origin.selector,
-                 end_answered);
+    flow_end_others(core, flow, end_answered);
 }
 
 void on_session_end_others(struct core *core, struct flow *flow)
@@ -233,7 +232,7 @@ static void account_sessions_end(struct core *core, struct flow *flow, const str
 {
     (void)answer;
     struct id16 id = flow->account.id;
-    flow_end_all(core, flow, &id, flow->account.epoch + 1, NULL, end_answered);
+    flow_end_all(core, flow, &id, flow_next_epoch(core, &id, flow->account.epoch), NULL, end_answered);
 }
 
 static void load_for_end(struct core *core, struct flow *flow, const struct answer *answer)

@@ -124,7 +124,7 @@ void store_memory_account_set(void *backend, const struct wire_store_account_set
     }
     if (ask->fields & WIRE_SET_DISABLED) {
         if (ask->disabled && !is_disabled(row)) {
-            row->epoch++;
+            row->epoch = ask->epoch > row->epoch ? ask->epoch : row->epoch + 1;
             end_sessions(store, row->id, UINT32_MAX, NULL);
         }
         change_flag(&row->flags, WIRE_ACCOUNT_DISABLED_FLAG, ask->disabled != 0);

@@ -30,8 +30,8 @@ enum store_access { STORE_READ, STORE_WRITE };
 //   account_by_id        the same
 //   account_add          the row as it was added; CONFLICT: FIRST (there is an account), INVITE (not there, expired), NAME (taken);
 //                        the invitation is taken only when the account is added
-//   account_set          the row after the change, or NOT_FOUND; disabling raises the epoch by one and
-//                        deletes the sessions; CONFLICT: LAST_ADMINISTRATOR (only when asked to keep one)
+//   account_set          the row after the change, or NOT_FOUND; disabling raises the epoch to the
+//                        given one, at least by one, and deletes the sessions; CONFLICT: LAST_ADMINISTRATOR (only when asked to keep one)
 //   account_password     CONFLICT: PASSWORD (not phc_before), EPOCH (not above the account's), DISABLED
 //                        (with_session only); NOT_FOUND
 //   account_rehash       CONFLICT: PASSWORD; NOT_FOUND
