@@ -160,8 +160,14 @@ static void hashed(struct core *core, struct flow *flow, const struct answer *an
 
 static void granted(struct core *core, struct flow *flow, const struct answer *answer)
 {
+    if (answer->store.outcome == WIRE_STORE_CONFLICT && answer->store.conflict == WIRE_CONFLICT_EPOCH) {
+        // Its sessions were ended meanwhile, perhaps with a new password: the next try meets what is now.
+        core->counters.logins_unavailable++;
+        flow_unavailable(core, flow, WIRE_BUSY, 1);
+        return;
+    }
     if (answer->store.outcome == WIRE_STORE_CONFLICT || answer->store.outcome == WIRE_STORE_NOT_FOUND) {
-        // Meanwhile the account was disabled or deleted, or its sessions were ended with a new password.
+        // Meanwhile the account was disabled or deleted.
         bool disabled = answer->store.conflict == WIRE_CONFLICT_DISABLED;
         login_refused(core, flow, disabled ? WIRE_ACCOUNT_DISABLED : WIRE_WRONG_CREDENTIALS);
         return;

@@ -11,8 +11,10 @@ static void changed(struct core *core, struct flow *flow, const struct answer *a
     const struct id16 *keep = flow->grant.has_session ? &flow->grant.row.selector : NULL;
     flow_intent_done(core, flow, answer, keep);
     if (answer->store.outcome == WIRE_STORE_CONFLICT) {
+        // The account changed meanwhile (another password, hashed anew, sessions ended, disabled): the same
+        // request, asked again, meets what is now.
         audit(core, flow, "password_change", flow->account.name, "refused", VIEW("changed meanwhile"));
-        flow_refuse(core, flow, WIRE_WRONG_CREDENTIALS, "The password was changed meanwhile.");
+        flow_unavailable(core, flow, WIRE_BUSY, 1);
         return;
     }
     if (answer->store.outcome != WIRE_STORE_OK) {
