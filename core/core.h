@@ -68,7 +68,7 @@ void core_peer_down(struct core *core, struct core_time now, enum wire_role role
 [[nodiscard]] bool core_packet(struct core *core, struct core_time now, enum wire_role role, uint16_t index,
                                struct view packet);
 // A front noted that a session was used.
-void core_seen(struct core *core, const uint8_t selector[16], uint32_t seen_s);
+void core_seen(struct core *core, struct core_time now, const uint8_t selector[16], uint32_t seen_s);
 // Deadlines, repeats, upkeep. Call it about every CORE_TICK_MS, after the seen rings were drained.
 void core_tick(struct core *core, struct core_time now);
 // No new flows; true once none is left.

@@ -265,9 +265,10 @@ static bool take_config(void *context, struct view packet, bool again)
 static void drain_rings(void)
 {
     struct seen_note note;
+    struct core_time time = now();
     for (size_t i = 0; i < CORE_PEERS_MAX; i++) {
         for (int n = 0; shell.has_seen[i] && n < SEEN_RING_PLACES && seen_take(&shell.seen[i], &note); n++) {
-            core_seen(shell.core, note.selector, note.seen_s);
+            core_seen(shell.core, time, note.selector, note.seen_s);
         }
     }
 }

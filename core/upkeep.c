@@ -61,10 +61,9 @@ static void resend_ends(struct core *core)
 
 // ---- seen
 
-void core_seen(struct core *core, const uint8_t selector[16], uint32_t seen_s)
+void core_seen(struct core *core, struct core_time now, const uint8_t selector[16], uint32_t seen_s)
 {
-    uint64_t now = wall_s(core);
-    if (seen_s > now + 2 || core->settings.session_idle_s == 0) {
+    if (seen_s > now.wall_s + 2 || core->settings.session_idle_s == 0) {
         return; // a front can't keep a session alive beyond now
     }
     if (!sessions_extend_idle(core->tables, selector, seen_s + core->settings.session_idle_s)) {
