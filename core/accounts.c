@@ -188,6 +188,7 @@ static void set_answered(struct core *core, struct flow *flow, const struct answ
         return;
     }
     if (answer->store.outcome != WIRE_STORE_OK || !flow_keep_account(flow, &rows)) {
+        upkeep_unsure(core, &flow->end_account);
         flow_store_failed(core, flow, answer);
         return;
     }

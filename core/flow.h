@@ -131,7 +131,7 @@ struct core_peer {
     uint32_t serial; // changes with every new channel
 };
 
-enum { AUDIT_ROWS_MAX = 2048 };
+enum { AUDIT_ROWS_MAX = 2048, UNSURE_MAX = 64 };
 
 struct core {
     struct core_settings settings;
@@ -173,6 +173,10 @@ struct core {
     bool warm_done, warm_busy;
     uint64_t warm_next_ms;
     struct id16 warm_account, warm_selector;
+    struct id16 unsure[UNSURE_MAX]; // accounts whose change was asked for and not answered
+    uint32_t unsure_count;
+    bool unsure_busy;
+    uint64_t unsure_next_ms;
     char setup_token[48];
     size_t setup_token_size;
 };
@@ -302,6 +306,9 @@ void on_status(struct core *core, struct flow *flow);
 
 // Upkeep, on every tick (upkeep.c).
 void upkeep(struct core *core);
+// Whether this account was changed is unknown: its row is read again when the change is over, one way or the
+// other.
+void upkeep_unsure(struct core *core, const struct id16 *account);
 void setup_open(struct core *core);
 void setup_done(struct core *core);
 struct view setup_token(const struct core *core);

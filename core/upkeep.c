@@ -241,6 +241,52 @@ static void warm(struct core *core)
               .after_selector = core->warm_selector, .now = wall_s(core), .limit = WARM_ROWS);
 }
 
+// ---- accounts whose change was not answered: the tables may have the old row, the store the new one
+
+void upkeep_unsure(struct core *core, const struct id16 *account)
+{
+    // The store drops what it did not begin by its deadline.
+    core->unsure_next_ms = core->now_ms + FLOW_ASK_MS;
+    if (core->unsure_count < UNSURE_MAX) {
+        core->unsure[core->unsure_count++] = *account;
+    } else { // all of them, then
+        core->warm_done = false;
+        core->warm_account = core->warm_selector = (struct id16){{0}};
+    }
+}
+
+static void made_sure(struct core *core, struct flow *flow, const struct answer *answer)
+{
+    struct view rows = answer->store.rows;
+    struct sessions_account_ref ref;
+    bool found = answer->store.outcome == WIRE_STORE_OK && flow_keep_account(flow, &rows);
+    bool sure = answer->store.outcome == WIRE_STORE_NOT_FOUND ||
+                (found && tombstones_allow(&core->tombstones, &flow->end_account, flow->began));
+    core->unsure_busy = false;
+    if (!sure) {
+        upkeep_unsure(core, &flow->end_account);
+    } else if (found && sessions_account_find(core->tables, &flow->end_account, &ref)) {
+        (void)table_put_account(core, &flow->account, &ref);
+    }
+    flow_end(core, flow);
+}
+
+static void make_sure(struct core *core)
+{
+    if (core->unsure_count == 0 || core->unsure_busy || !core->store_up ||
+        core->now_ms < core->unsure_next_ms) {
+        return;
+    }
+    struct flow *flow = flow_new(core, 0, 0);
+    if (flow == NULL) {
+        return;
+    }
+    core->unsure_busy = true;
+    flow->end_account = core->unsure[--core->unsure_count];
+    flow->began = tombstones_begin(&core->tombstones);
+    ASK_STORE(core, flow, made_sure, store_account_by_id, .id = flow->end_account);
+}
+
 static void collect_tombstones(struct core *core)
 {
     if (core->now_ms < core->collect_next_ms) {
@@ -269,6 +315,7 @@ void upkeep(struct core *core)
     flush_seen(core);
     delete_expired(core);
     collect_tombstones(core);
+    make_sure(core);
     sweep(core);
     warm(core);
 }
