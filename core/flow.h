@@ -55,6 +55,7 @@ struct flow_grant {
     char device[WIRE_DEVICE_MAX];
     size_t device_size;
     bool has_session;
+    bool replaces; // the caller's session, which ends
 };
 
 struct flow {

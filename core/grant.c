@@ -61,11 +61,9 @@ static void device_signed(struct core *core, struct flow *flow, const struct ans
     store_grant(core, flow);
 }
 
-void flow_grant_session(struct core *core, struct flow *flow, uint32_t epoch, flow_step granted)
+static void sign_device(struct core *core, struct flow *flow)
 {
     uint8_t data[DEVICE_DATA];
-    flow->then = granted;
-    flow_prepare_session(core, flow, epoch);
     if (flow->device_known || !core->key.up) {
         store_grant(core, flow);
         return;
@@ -73,6 +71,39 @@ void flow_grant_session(struct core *core, struct flow *flow, uint32_t epoch, fl
     // The nonce is a part of the public id: no use to know it, and another for every log-in.
     device_data(flow, wall_s(core), (const uint8_t *)&flow->grant.row.public_id, data);
     ASK_KEY(core, flow, device_signed, .purpose = WIRE_KEY_DEVICE, .data = view_of(data, sizeof(data)));
+}
+
+static bool is_callers(const struct flow *flow, const uint8_t verifier_hash[16])
+{
+    return equal_secret(verifier_hash, flow->origin.verifier_hash.byte, 16);
+}
+
+static void replaced_found(struct core *core, struct flow *flow, const struct answer *answer)
+{
+    struct view rows = answer->store.rows;
+    struct wire_session_row row;
+    if (answer->store.outcome != WIRE_STORE_OK && answer->store.outcome != WIRE_STORE_NOT_FOUND) {
+        flow_store_failed(core, flow, answer);
+        return;
+    }
+    flow->grant.replaces = answer->store.outcome == WIRE_STORE_OK && wire_session_row_next(&rows, &row) &&
+                           is_callers(flow, row.verifier_hash.byte);
+    sign_device(core, flow);
+}
+
+// The session that the browser had before is ended with the grant: whoever else holds its token holds
+// nothing. Whether it is the caller's must be known before the grant.
+void flow_grant_session(struct core *core, struct flow *flow, uint32_t epoch, flow_step granted)
+{
+    struct sessions_row row;
+    flow->then = granted;
+    flow_prepare_session(core, flow, epoch);
+    if (flow->origin.has_session && !sessions_find(core->tables, flow->origin.selector.byte, &row)) {
+        ASK_STORE(core, flow, replaced_found, store_session_by_selector, .selector = flow->origin.selector);
+        return;
+    }
+    flow->grant.replaces = flow->origin.has_session && is_callers(flow, row.verifier_hash);
+    sign_device(core, flow);
 }
 
 static void say_granted(struct core *core, struct flow *flow, const struct answer *answer)
@@ -104,40 +135,20 @@ static void say_granted(struct core *core, struct flow *flow, const struct answe
     bytes_release(&rows);
 }
 
-static void replaced_found(struct core *core, struct flow *flow, const struct answer *answer)
-{
-    struct view rows = answer->store.rows;
-    struct wire_session_row row;
-    if (answer->store.outcome == WIRE_STORE_OK && wire_session_row_next(&rows, &row) &&
-        equal_secret(row.verifier_hash.byte, flow->origin.verifier_hash.byte, 16)) {
-        flow_end_session(core, flow, &flow->origin.selector, say_granted);
-    } else {
-        say_granted(core, flow, NULL);
-    }
-}
-
-// The session that the browser had before is ended: whoever else holds its token holds nothing.
-static void end_replaced(struct core *core, struct flow *flow)
-{
-    struct sessions_row row;
-    if (!flow->origin.has_session) {
-        say_granted(core, flow, NULL);
-    } else if (!sessions_find(core->tables, flow->origin.selector.byte, &row)) {
-        ASK_STORE(core, flow, replaced_found, store_session_by_selector, .selector = flow->origin.selector);
-    } else if (equal_secret(row.verifier_hash, flow->origin.verifier_hash.byte, 16)) {
-        flow_end_session(core, flow, &flow->origin.selector, say_granted);
-    } else {
-        say_granted(core, flow, NULL);
-    }
-}
-
 void flow_show_session(struct core *core, struct flow *flow)
 {
     if (table_take(core, &flow->account, &flow->grant.row, flow->began) == TABLE_OVER) {
         // All sessions of the account were ended between the store's answer and now.
-        flow_refuse(core, flow, WIRE_NOT_SIGNED_IN,
-                    "All sessions of this account were just ended. Log in again.");
+        flow_refuse(
+            core, flow, WIRE_NOT_SIGNED_IN,
+            flow->number == WIRE_MESSAGE_password_change
+                ? "The password is changed, and all sessions of this account were just ended. Log in again."
+                : "All sessions of this account were just ended. Log in again.");
         return;
     }
-    end_replaced(core, flow);
+    if (flow->grant.replaces) {
+        flow_end_session(core, flow, &flow->origin.selector, say_granted);
+    } else {
+        say_granted(core, flow, NULL);
+    }
 }

@@ -27,7 +27,6 @@ static void changed(struct core *core, struct flow *flow, const struct answer *a
         return;
     }
     flow->account.epoch = flow->end_epoch;
-    flow->origin.has_session = 0; // the old one ended with all others
     flow_show_session(core, flow);
 }
 
