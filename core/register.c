@@ -137,6 +137,7 @@ static void add_account(struct core *core, struct flow *flow, struct view phc)
     if (invited) {
         invite = token_hash(flow->ask.register_account.invite);
     }
+    flow->began = tombstones_begin(&core->tombstones);
     ASK_STORE(core, flow, account_added, store_account_add, .id = id, .name = view_of_cstr(flow->name),
               .email = email_of(flow), .groups = setup ? VIEW(WIRE_ADMIN_GROUP) : view_of_cstr(flow->groups),
               .flags = setup ? WIRE_ACCOUNT_EMAIL_VERIFIED : 0, .phc = phc, .created = wall_s(core),
