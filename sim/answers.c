@@ -285,10 +285,12 @@ static void refused_name(struct world *world, const struct request *request, enu
 
 static void refused(struct world *world, struct request *request, enum wire_reason reason, struct view detail)
 {
-    // A password changed at the same time (it may have been this one's for a moment), or it is changed and
-    // the new session was ended already.
-    bool perhaps = request->kind == REQUEST_PASSWORD && !request->wrong &&
-                   (reason == WIRE_WRONG_CREDENTIALS || (reason == WIRE_NOT_SIGNED_IN && detail.size > 0));
+    // It may have had its effect: a password for a moment, before the next change; or the new session was
+    // ended before it was told of.
+    bool ended = reason == WIRE_NOT_SIGNED_IN && detail.size > 0;
+    bool perhaps = !request->wrong &&
+                   ((request->kind == REQUEST_PASSWORD && (ended || reason == WIRE_WRONG_CREDENTIALS)) ||
+                    ((request->kind == REQUEST_REGISTER || request->kind == REQUEST_SETUP) && ended));
     if (!perhaps) {
         request_drop(world, request);
     }
