@@ -168,6 +168,12 @@ static bool start_is_hopeless(struct process *process, const struct death *death
     return death->cause == DEATH_LEFT || ++process->deaths_at_start >= SUPERVISOR_START_TRIES;
 }
 
+// While serving: a damaged database stays damaged, and the checks go on without it.
+static bool is_final(const struct death *death)
+{
+    return death->cause == DEATH_LEFT && WEXITSTATUS(death->status) == WIRE_EXIT_DATA;
+}
+
 // A child that died before it took over its page has left nothing there; what is there is its predecessor's.
 static const struct stats_page *page_of_this_life(const struct process *process)
 {
@@ -212,6 +218,13 @@ static void died(struct process *process, int status)
         log_event(LOG_ERROR, "start_failed", "%s can't start; its own messages say why", name_of(process));
         process->state = PROCESS_GONE;
         drain_begin(supervisor, 1);
+        return;
+    }
+    if (is_final(&death)) {
+        log_event(LOG_ERROR, "not_started_again",
+                  "%s would only end again; its own messages say what to do. Sessions are checked as before",
+                  name_of(process));
+        process->state = PROCESS_GONE;
         return;
     }
     again_later(process, death.restart_in_ms);
