@@ -8,6 +8,7 @@
 
 #include <signal.h>
 #include <sqlite3.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define DATABASE        "stayd.db"
@@ -161,6 +162,7 @@ int main(int argc, char **argv)
         return offline_main(argc, argv);
     }
     (void)signal(SIGXFSZ, SIG_IGN); // a write past a limit on file sizes is a full disk, not a death
+    (void)umask(077);
     store_sqlite_process();
     (void)sqlite3_soft_heap_limit64(HEAP_SOFT_BYTES);
     int status = child_main(&role, NULL, argc, argv);
