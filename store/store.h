@@ -28,7 +28,8 @@ enum store_access { STORE_READ, STORE_WRITE };
 //
 //   account_by_name      the account's row, or NOT_FOUND
 //   account_by_id        the same
-//   account_add          the row as it was added; CONFLICT: FIRST (there is an account), INVITE (not there, expired), NAME (taken);
+//   account_add          the row as it was added; CONFLICT: FIRST (there is an account), INVITE (not there,
+//   expired), NAME (taken);
 //                        the invitation is taken only when the account is added
 //   account_set          the row after the change, or NOT_FOUND; disabling raises the epoch to the
 //                        given one, at least by one, and deletes the sessions; CONFLICT: LAST_ADMINISTRATOR (only when asked to keep one)

@@ -20,6 +20,6 @@ uint32_t restart_died(struct restart *restart, uint64_t now_ms)
     if (doublings == 0) {
         return 0;
     }
-    uint32_t delay_ms = doublings > 6 ? RESTART_DELAY_MAX_MS : RESTART_DELAY_FIRST_MS << (doublings - 1);
+    uint32_t delay_ms = (uint32_t)RESTART_DELAY_FIRST_MS << (doublings > 6 ? 6 : doublings - 1);
     return delay_ms < RESTART_DELAY_MAX_MS ? delay_ms : RESTART_DELAY_MAX_MS;
 }
