@@ -66,15 +66,21 @@ void answer_end(struct exchange *exchange, struct view body)
     if (exchange->front->draining) {
         exchange->keep_alive = false;
     }
-    http_write_end(out, body.size, exchange->minor, exchange->keep_alive);
-    if (!exchange->head_only) {
+    if (exchange->status == 204) { // RFC 9110 section 8.6: it has no length
+        bytes_append_view(out, !exchange->keep_alive  ? VIEW("Connection: close\r\n\r\n")
+                               : exchange->minor == 0 ? VIEW("Connection: keep-alive\r\n\r\n")
+                                                      : VIEW("\r\n"));
+    } else {
+        http_write_end(out, body.size, exchange->minor, exchange->keep_alive);
+    }
+    if (!exchange->head_only && exchange->status != 304) {
         bytes_append_view(out, body);
     }
     if (out->failed) {
         fall_back(exchange);
     }
     exchange->answered = true;
-    stats_request(exchange->route->class, exchange->status);
+    stats_request(exchange->class, exchange->status);
 }
 
 void answer_json(struct exchange *exchange, unsigned status, struct view body)

@@ -227,12 +227,12 @@ static void count_change(const struct ask *ask, const struct wire_reply *reply)
 {
     bool granted = reply->outcome == WIRE_GRANTED;
     bool unknown = reply->outcome == WIRE_UNAVAILABLE;
-    if (ask->exchange.route->class == STATS_CLASS_login) {
+    if (ask->exchange.class == STATS_CLASS_login) {
         stats_count(granted                           ? STATS_logins_granted
                     : unknown                         ? STATS_logins_unavailable
                     : reply->reason == WIRE_THROTTLED ? STATS_logins_throttled
                                                       : STATS_logins_refused);
-    } else if (ask->exchange.route->class == STATS_CLASS_register) {
+    } else if (ask->exchange.class == STATS_CLASS_register) {
         stats_count(granted   ? STATS_registrations_granted
                     : unknown ? STATS_registrations_unavailable
                               : STATS_registrations_refused);
@@ -250,11 +250,13 @@ static void answer_one(struct ask *ask, const struct wire_reply *reply)
     bool rerun = false;
     if (connection != NULL) {
         bytes_reset(&front->out);
-        stats_flight_begin(ask->exchange.route->class, &ask->exchange.client);
+        http_date_update(&front->date, front_wall_s(front));
+        stats_flight_begin(ask->exchange.class, &ask->exchange.client);
         ask->done(ask, reply);
         stats_flight_end();
         rerun = ask->is_lookup;
         if (connection->ask == ask) {
+            assert(rerun || ask->exchange.answered);
             connection->ask = NULL;
             connection_resume(connection, rerun, ask->exchange.keep_alive);
         }
@@ -265,8 +267,10 @@ static void answer_one(struct ask *ask, const struct wire_reply *reply)
         uint64_t written = clock_mono_ns();
         log_change(ask, reply, now, written);
         count_change(ask, reply);
-        stats_time(ask->exchange.route->class == STATS_CLASS_login ? STATS_TIME_login : STATS_TIME_change,
+        stats_time(ask->exchange.class == STATS_CLASS_login ? STATS_TIME_login : STATS_TIME_change,
                    written - ask->accepted_ns);
+    } else if (!ask->is_lookup) {
+        stats_time(STATS_TIME_other, clock_mono_ns() - ask->accepted_ns);
     }
 }
 

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #define OUT_HIGH_BYTES   (256 * 1024) // more than this is sent before the next request is looked at
+#define DRAIN_GRACE_MS   500          // for idle connections
 #define LINGER_MS        2000
 #define LINGER_BYTES_MAX (256 * 1024)
 #define HANDSHAKE_MS     10000
@@ -174,6 +175,7 @@ static void exchange_begin(struct exchange *exchange, struct connection *connect
                                   .settings = settings,
                                   .request = &intake->request,
                                   .route = &route_malformed,
+                                  .class = STATS_CLASS_malformed,
                                   .intake = intake,
                                   .body = data + intake->head_size,
                                   .body_size = intake->body_size,
@@ -218,8 +220,13 @@ static void handle_ready(struct connection *connection, struct intake *intake, u
     http_date_update(&connection->front->date, front_wall_s(connection->front));
     if (!refuse_penalised(&exchange)) {
         exchange.route = route_find(intake->request.path);
-        stats_flight_begin(exchange.route->class, &exchange.client);
+        exchange.class = route_class(exchange.route, intake->request.method);
+        stats_flight_begin(exchange.class, &exchange.client);
+        uint64_t began = exchange.class == STATS_CLASS_check ? 0 : clock_mono_ns();
         route_handle(&exchange);
+        if (began != 0 && exchange.answered) {
+            stats_time(STATS_TIME_other, clock_mono_ns() - began);
+        }
     }
     assert(exchange.answered || connection->state == CONNECTION_WAITING);
     connection->used = true;
@@ -377,7 +384,9 @@ void connection_resume(struct connection *connection, bool rerun, bool keep_aliv
 
 static bool handshake(struct connection *connection)
 {
+    stats_flight_begin(STATS_CLASS_other, &connection->peer.address);
     enum tls_result result = tls_handshake(connection->tls);
+    stats_flight_end();
     if (result == TLS_WANTS_READ || result == TLS_WANTS_WRITE) {
         int events = result == TLS_WANTS_READ ? EV_READ : EV_WRITE;
         ev_io_stop(connection->front->loop, &connection->io);
@@ -562,10 +571,12 @@ void connections_drain(struct front *front)
 {
     for (struct connection *connection = front->connections, *next; connection != NULL; connection = next) {
         next = connection->next;
-        if (connection->state == CONNECTION_HANDSHAKE ||
-            (connection->state == CONNECTION_READING && connection->held == NULL &&
-             connection->unsent == NULL)) {
+        if (connection->state == CONNECTION_HANDSHAKE) {
             connection_close(connection);
+        } else if (connection->state == CONNECTION_READING && connection->held == NULL &&
+                   connection->unsent == NULL) {
+            // Its next request may be on the way.
+            wheel_set(&front->wheel, &connection->timer, DRAIN_GRACE_MS);
         } else if (connection->unsent != NULL && connection->state == CONNECTION_READING) {
             connection->closing = true;
         }

@@ -47,7 +47,7 @@ void connection_close(struct connection *connection);
 // The waiting request is answered (in front->out): sends it and goes on with what came meanwhile. With
 // `rerun`, the request is handled again instead.
 void connection_resume(struct connection *connection, bool rerun, bool keep_alive);
-// For front_drain: closes those that are idle; the others are closed after their answer.
+// For front_drain: closes those that stay idle; the others are closed after their answer.
 void connections_drain(struct front *front);
 void connections_close_all(struct front *front);
 void connection_expire(struct wheel_node *node);

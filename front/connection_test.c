@@ -165,6 +165,7 @@ static void reload_and_drain(void **state)
     front_use_settings(&rig.front, settings_new(&rig.config, &error));
     rig_has(rig_ask(&rig, idle, "GET /livez HTTP/1.1\r\nHost: a\r\n\r\n"), "200");
     front_drain(&rig.front);
+    rig_pass(&rig, 1000);
     assert_true(rig_is_closed(&rig, idle));
     assert_int_equal(rig_core_hear(&rig, &packet), WIRE_MESSAGE_login);
     assert_true(wire_login_decode(packet, &login));

@@ -42,7 +42,8 @@ struct exchange {
     const struct settings *settings;
     const struct http_request *request;
     const struct route *route;
-    uint8_t *body; // may be decoded in place; wiped after the handler
+    enum stats_class class; // the route's; that of a page for those who only look at one
+    uint8_t *body;          // may be decoded in place; wiped after the handler
     size_t body_size;
     struct intake *intake;
     struct id16 client;

@@ -54,7 +54,7 @@ void page_asset(struct exchange *exchange)
     bytes_append_view(out, VIEW("ETag: \""));
     bytes_append_view(out, asset->hash);
     bytes_append_view(out, VIEW("\"\r\n"));
-    answer_end(exchange, same ? (struct view){NULL, 0} : asset->body);
+    answer_end(exchange, asset->body);
 }
 
 void page_root(struct exchange *exchange)

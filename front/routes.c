@@ -93,6 +93,13 @@ bool route_is_known(const struct route *route)
     return route->get != NULL || route->post != NULL || route->delete != NULL;
 }
 
+enum stats_class route_class(const struct route *route, enum http_method method)
+{
+    bool looks = method == HTTP_GET || method == HTTP_HEAD;
+    bool page = route->style == ROUTE_PAGE && route->class != STATS_CLASS_asset;
+    return looks && page && route_is_known(route) ? STATS_CLASS_page : route->class;
+}
+
 const struct route *route_find(struct view path)
 {
     for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]); i++) {

@@ -8,6 +8,8 @@
 // Never NULL: a path that nobody answers has a route of its own, without handlers.
 const struct route *route_find(struct view path);
 bool route_is_known(const struct route *route);
+// What a request of that method counts as: looking at a page changes nothing, whatever the page is for.
+enum stats_class route_class(const struct route *route, enum http_method method);
 // Answers the exchange, or leaves it waiting for core.
 void route_handle(struct exchange *exchange);
 // The route of what could not be read.
