@@ -7,6 +7,9 @@
 #include "store/queue.h"
 #include "store/testing.h"
 
+#include <errno.h>
+#include <sqlite3.h>
+
 struct seen {
     struct service *service;
     struct ev_loop *loop;
@@ -223,6 +226,81 @@ static void last_alive_is_told_to_the_next_core(void **state)
     assert_int_equal(seen->state.last_alive, 77777);
 }
 
+static void one_invitation_makes_one_account(void **state)
+{
+    struct seen *seen = *state;
+    service_begin(seen->service);
+    SUBMIT(seen, 1, once_put, .space = VIEW("invite"), .hash = testing_hash(1), .expires = 9999);
+    UNTIL(seen, seen->answers == 1);
+    for (uint32_t i = 0; i < 20; i++) { // all in one transaction
+        char name[16];
+        (void)snprintf(name, sizeof(name), "guest%u", i);
+        SUBMIT(seen, 100 + i, account_add, ACCOUNT(i), .name = view_of_cstr(name), .has_invite = 1,
+               .invite_hash = testing_hash(1));
+    }
+    UNTIL(seen, seen->answers == 21);
+    size_t ok = 0;
+    for (size_t i = 1; i < seen->answers; i++) {
+        ok += seen->outcomes[i] == WIRE_STORE_OK;
+    }
+    assert_int_equal(ok, 1);
+}
+
+static void two_at_once_on_one_account_have_an_order(void **state)
+{
+    struct seen *seen = *state;
+    service_begin(seen->service);
+    add_account(seen, 1, 1);
+    SUBMIT(seen, 2, account_password, SESSION(1, 1), .phc = VIEW("left"), .epoch = 1, .with_session = 1,
+           .phc_before = VIEW("$argon2id$one"));
+    SUBMIT(seen, 3, account_password, SESSION(1, 2), .phc = VIEW("right"), .epoch = 1, .with_session = 1,
+           .phc_before = VIEW("$argon2id$one"));
+    SUBMIT(seen, 4, session_grant, SESSION(1, 3));
+    SUBMIT(seen, 5, session_grant, SESSION(1, 4), .epoch = 1);
+    UNTIL(seen, seen->answers == 5);
+    static const uint8_t expected[] = {WIRE_STORE_OK, WIRE_STORE_OK, WIRE_STORE_CONFLICT, WIRE_STORE_CONFLICT,
+                                       WIRE_STORE_OK};
+    assert_memory_equal(seen->outcomes, expected, sizeof(expected));
+}
+
+static _Atomic bool disk_fails;
+
+static ssize_t failing_pwrite(int fd, const void *data, size_t size, off_t offset)
+{
+    if (disk_fails) {
+        errno = EIO;
+        return -1;
+    }
+    return pwrite(fd, data, size, offset);
+}
+
+static void a_failing_disk_is_down_until_it_works_again(void **state)
+{
+    struct seen *seen = *state;
+    sqlite3_vfs *vfs = sqlite3_vfs_find("unix");
+    (void)vfs->xSetSystemCall(vfs, "pwrite", (sqlite3_syscall_ptr)failing_pwrite);
+    (void)vfs->xSetSystemCall(vfs, "pwrite64", (sqlite3_syscall_ptr)failing_pwrite);
+    service_begin(seen->service);
+    UNTIL(seen, seen->states == 1);
+    assert_true(seen->state.up && seen->state.empty);
+    add_account(seen, 1, 1);
+    UNTIL(seen, seen->answers == 1);
+    disk_fails = true;
+    add_account(seen, 2, 2);
+    UNTIL(seen, seen->states == 2);
+    assert_false(seen->state.up);
+    assert_int_equal(seen->outcomes[1], WIRE_STORE_UNAVAILABLE);
+    add_account(seen, 3, 3); // refused at once
+    assert_int_equal(seen->answers, 3);
+    disk_fails = false;
+    UNTIL(seen, seen->states == 3);
+    assert_true(seen->state.up);
+    assert_false(seen->state.empty); // as it is now, not as it was
+    add_account(seen, 4, 2);
+    UNTIL(seen, seen->answers == 4);
+    assert_int_equal(seen->outcomes[3], WIRE_STORE_OK);
+}
+
 static struct store_job *job(enum store_class class)
 {
     struct bytes packet;
@@ -283,6 +361,9 @@ int main(void)
         ON_FILE(a_malformed_operation_is_reported),
         ON_FILE(what_waits_is_finished_before_the_end),
         ON_FILE(last_alive_is_told_to_the_next_core),
+        ON_FILE(one_invitation_makes_one_account),
+        ON_FILE(two_at_once_on_one_account_have_an_order),
+        ON_FILE(a_failing_disk_is_down_until_it_works_again),
         cmocka_unit_test(a_backlog_is_taken_by_class_and_a_batch_in_order),
         cmocka_unit_test(every_statement_uses_its_index),
     };
