@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/shared.h"
 #include "sessions/seen.h"
 #include "wire/child.h"
 
@@ -187,6 +188,10 @@ static bool allocate(void *context, enum sessions_which which, uint64_t offset, 
     (void)context;
     const struct table *table = which == SESSIONS_FILE ? &shell.sessions : &shell.accounts;
     if (fallocate(table->fd, 0, (off_t)offset, (off_t)size) == 0) {
+        // The accounts' index lies behind the slots, with a gap between them, and is not read at checks.
+        if (which == SESSIONS_FILE || offset + size <= accounts_slots_end(table->size)) {
+            shared_join(table->map, offset, offset + size);
+        }
         return true;
     }
     log_event(LOG_ERROR, "table_full",
@@ -197,10 +202,10 @@ static bool allocate(void *context, enum sessions_which which, uint64_t offset, 
 
 static bool map_table(struct table *table, int fd, uint64_t size)
 {
-    table->map = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    table->map = shared_map(fd, size, PROT_READ | PROT_WRITE);
     table->fd = fd;
     table->size = size;
-    if (table->map == MAP_FAILED) {
+    if (table->map == NULL) {
         log_event(LOG_ERROR, "map_failed", "a shared table of %llu bytes: %s", (unsigned long long)size,
                   strerror(errno));
         return false;

@@ -4,6 +4,7 @@
 #include "front/front.h"
 
 #include "base/log.h"
+#include "base/shared.h"
 #include "front/ask.h"
 #include "front/json.h"
 #include "front/listener.h"
@@ -52,9 +53,9 @@ static bool on_config(void *context, struct view packet, bool again)
 
 static void *map(int fd, uint64_t size, int protection)
 {
-    void *memory = size == 0 ? MAP_FAILED : mmap(NULL, size, protection, MAP_SHARED, fd, 0);
+    void *memory = size == 0 ? NULL : shared_map(fd, size, protection);
     close(fd);
-    if (memory == MAP_FAILED) {
+    if (memory == NULL) {
         log_event(LOG_ERROR, "map_failed", "a shared table can't be mapped");
         return NULL;
     }

@@ -239,6 +239,12 @@ static inline uint64_t accounts_slots_in(uint64_t size)
     return size < before ? 0 : (size - before) / (sizeof(struct accounts_slot) + sizeof(uint32_t));
 }
 
+// Where the slots end and the index begins.
+static inline uint64_t accounts_slots_end(uint64_t size)
+{
+    return SESSIONS_HEADER_BYTES + accounts_slots_in(size) * sizeof(struct accounts_slot);
+}
+
 // Linear hashing: the number of the bucket that `hash` has under `addressing`. Below addressing_count always.
 static inline uint64_t addressing_count(uint64_t addressing)
 {

@@ -141,10 +141,14 @@ static bool path_passes(const struct path *path, int node, uint64_t bucket)
     return false;
 }
 
-static void path_add(struct path *path, uint64_t bucket, int parent, unsigned parent_place)
+// The bucket is looked at some turns later: in a large table its head comes from far away.
+static void path_add(const struct sessions_writer *writer, struct path *path, uint64_t bucket, int parent,
+                     unsigned parent_place)
 {
-    if (path->count < PATH_NODES && !path_passes(path, parent, bucket))
+    if (path->count < PATH_NODES && !path_passes(path, parent, bucket)) {
+        __builtin_prefetch(&writer->sessions->bucket[bucket]);
         path->node[path->count++] = (struct path_node){bucket, parent, parent_place};
+    }
 }
 
 // Moves from the node that has `free` up to the root; the place that becomes free there is the result.
@@ -165,8 +169,8 @@ static bool path_search(struct sessions_writer *writer, const struct sessions_ha
 {
     uint64_t addressing = table_addressing(writer);
     struct path path = {.count = 0};
-    path_add(&path, addressing_bucket(addressing, hash->hash[0]), -1, 0);
-    path_add(&path, addressing_bucket(addressing, hash->hash[1]), -1, 0);
+    path_add(writer, &path, addressing_bucket(addressing, hash->hash[0]), -1, 0);
+    path_add(writer, &path, addressing_bucket(addressing, hash->hash[1]), -1, 0);
     for (int node = 0; node < path.count; node++) {
         uint64_t bucket = path.node[node].bucket;
         if (bucket_free_place(writer, bucket, at)) {
@@ -174,7 +178,7 @@ static bool path_search(struct sessions_writer *writer, const struct sessions_ha
             return true;
         }
         for (unsigned i = 0; i < SESSIONS_BUCKET_ENTRIES; i++)
-            path_add(&path, other_bucket(writer, (struct table_place){bucket, i}), node, i);
+            path_add(writer, &path, other_bucket(writer, (struct table_place){bucket, i}), node, i);
     }
     return false;
 }
