@@ -58,6 +58,8 @@ struct core *core_new(const struct core_settings *settings, struct sessions_writ
     core->now_ms = now.mono_ns / 1000000;
     core->started_s = now.wall_s;
     memcpy(core->random_key, seed->byte, sizeof(core->random_key));
+    // Ids of two cores' questions differ: an answer to the one before can't be taken for this one's.
+    core_random(core, &core->asks, 6);
     core->flows = calloc(CORE_FLOWS_MAX, sizeof(*core->flows));
     struct hash32 throttle_secret;
     core_random(core, throttle_secret.byte, sizeof(throttle_secret.byte));
