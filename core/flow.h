@@ -171,7 +171,7 @@ struct core {
     uint64_t seen_next_ms, expire_next_ms, collect_next_ms, resend_next_ms;
     uint32_t resends;                            // ends being made durable by core itself
     uint64_t pending_flow[SESSIONS_PENDING_MAX]; // place → id of the flow's place + 1, 0: nobody
-    bool warm_done, warm_busy;
+    bool warm_done, warm_busy, warm_again;
     uint64_t warm_next_ms;
     struct id16 warm_account, warm_selector;
     struct id16 unsure[UNSURE_MAX]; // accounts whose change was asked for and not answered

@@ -189,6 +189,63 @@ static void sweep(struct core *core)
     core->counters.sessions_expired += swept.expired + swept.idle;
 }
 
+// ---- accounts of which the tables may have an old row: a change was not answered, or a core died in it
+
+void upkeep_unsure(struct core *core, const struct id16 *account)
+{
+    // The store drops what it did not begin by its deadline.
+    core->unsure_next_ms = core->now_ms + FLOW_ASK_MS;
+    for (uint32_t i = 0; i < core->unsure_count; i++) {
+        if (memcmp(core->unsure[i].byte, account->byte, 16) == 0) {
+            return;
+        }
+    }
+    if (core->unsure_count < UNSURE_MAX) {
+        core->unsure[core->unsure_count++] = *account;
+    } else {
+        core->warm_again = true; // all of them, then
+    }
+}
+
+// A row that was asked for at `began`.
+static void refresh_account(struct core *core, const struct wire_account_row *account, uint64_t began)
+{
+    struct sessions_account_ref ref;
+    if (!tombstones_allow(&core->tombstones, &account->id, began)) {
+        upkeep_unsure(core, &account->id);
+    } else if (sessions_account_find(core->tables, &account->id, &ref)) {
+        (void)table_put_account(core, account, &ref);
+    }
+}
+
+static void made_sure(struct core *core, struct flow *flow, const struct answer *answer)
+{
+    struct view rows = answer->store.rows;
+    core->unsure_busy = false;
+    if (answer->store.outcome == WIRE_STORE_OK && flow_keep_account(flow, &rows)) {
+        refresh_account(core, &flow->account, flow->began);
+    } else if (answer->store.outcome != WIRE_STORE_NOT_FOUND) {
+        upkeep_unsure(core, &flow->end_account);
+    }
+    flow_end(core, flow);
+}
+
+static void make_sure(struct core *core)
+{
+    if (core->unsure_count == 0 || core->unsure_busy || !core->store_up ||
+        core->now_ms < core->unsure_next_ms) {
+        return;
+    }
+    struct flow *flow = flow_new(core, 0, 0);
+    if (flow == NULL) {
+        return;
+    }
+    core->unsure_busy = true;
+    flow->end_account = core->unsure[--core->unsure_count];
+    flow->began = tombstones_begin(&core->tombstones);
+    ASK_STORE(core, flow, made_sure, store_account_by_id, .id = flow->end_account);
+}
+
 // ---- warming: after a start the table is filled in the background, never in the way of requests
 
 static void warm(struct core *core);
@@ -202,6 +259,9 @@ static void warmed(struct core *core, struct flow *flow, const struct answer *an
     while (fine && rows.size > 0) {
         if (wire_record_peek(rows) == WIRE_RECORD_account_row) {
             fine = flow_keep_account(flow, &rows);
+            if (fine) {
+                refresh_account(core, &flow->account, flow->began);
+            }
             continue;
         }
         fine = flow->has_account && wire_session_row_next(&rows, &session);
@@ -227,6 +287,10 @@ static void warmed(struct core *core, struct flow *flow, const struct answer *an
 
 static void warm(struct core *core)
 {
+    if (core->warm_done && core->warm_again) {
+        core->warm_done = core->warm_again = false;
+        core->warm_account = core->warm_selector = (struct id16){{0}};
+    }
     if (core->warm_done || core->warm_busy || !core->store_up || core->now_ms < core->warm_next_ms ||
         core->draining) {
         return;
@@ -239,52 +303,6 @@ static void warm(struct core *core)
     flow->began = tombstones_begin(&core->tombstones);
     ASK_STORE(core, flow, warmed, store_session_page, .after_account = core->warm_account,
               .after_selector = core->warm_selector, .now = wall_s(core), .limit = WARM_ROWS);
-}
-
-// ---- accounts whose change was not answered: the tables may have the old row, the store the new one
-
-void upkeep_unsure(struct core *core, const struct id16 *account)
-{
-    // The store drops what it did not begin by its deadline.
-    core->unsure_next_ms = core->now_ms + FLOW_ASK_MS;
-    if (core->unsure_count < UNSURE_MAX) {
-        core->unsure[core->unsure_count++] = *account;
-    } else { // all of them, then
-        core->warm_done = false;
-        core->warm_account = core->warm_selector = (struct id16){{0}};
-    }
-}
-
-static void made_sure(struct core *core, struct flow *flow, const struct answer *answer)
-{
-    struct view rows = answer->store.rows;
-    struct sessions_account_ref ref;
-    bool found = answer->store.outcome == WIRE_STORE_OK && flow_keep_account(flow, &rows);
-    bool sure = answer->store.outcome == WIRE_STORE_NOT_FOUND ||
-                (found && tombstones_allow(&core->tombstones, &flow->end_account, flow->began));
-    core->unsure_busy = false;
-    if (!sure) {
-        upkeep_unsure(core, &flow->end_account);
-    } else if (found && sessions_account_find(core->tables, &flow->end_account, &ref)) {
-        (void)table_put_account(core, &flow->account, &ref);
-    }
-    flow_end(core, flow);
-}
-
-static void make_sure(struct core *core)
-{
-    if (core->unsure_count == 0 || core->unsure_busy || !core->store_up ||
-        core->now_ms < core->unsure_next_ms) {
-        return;
-    }
-    struct flow *flow = flow_new(core, 0, 0);
-    if (flow == NULL) {
-        return;
-    }
-    core->unsure_busy = true;
-    flow->end_account = core->unsure[--core->unsure_count];
-    flow->began = tombstones_begin(&core->tombstones);
-    ASK_STORE(core, flow, made_sure, store_account_by_id, .id = flow->end_account);
 }
 
 static void collect_tombstones(struct core *core)
