@@ -106,6 +106,17 @@ static void granted_login(struct world *world, struct request *request, struct v
     take_grant(world, request, &rows);
 }
 
+// Set-up is for the first account: there may have been no other.
+static void judge_setup(struct world *world, const struct request *request)
+{
+    for (int i = 0; i < MODEL_ACCOUNTS; i++) {
+        if (i != request->account && !model_register_possible(&world->model.account[i].state, MODEL_ABSENT,
+                                                              request->issued, world->step)) {
+            world_fail(world, "set-up is done beside user%d", i);
+        }
+    }
+}
+
 static void granted_new_account(struct world *world, struct request *request, struct view rows)
 {
     struct model_account *account = account_of(world, request);
@@ -115,8 +126,8 @@ static void granted_new_account(struct world *world, struct request *request, st
     if (!room) {
         world_fail(world, "%s is added a second time", account->name);
     }
-    if (request->kind == REQUEST_SETUP && ++world->model.setup_winners > 1) {
-        world_fail(world, "set-up is done twice");
+    if (request->kind == REQUEST_SETUP) {
+        judge_setup(world, request);
     }
     if (request->invite >= 0 && ++world->model.invite[request->invite].winners > 1) {
         world_fail(world, "an invitation is used twice");

@@ -80,7 +80,6 @@ struct model {
     uint32_t session_count;
     struct model_invite invite[MODEL_INVITES];
     uint32_t invite_count;
-    uint32_t setup_winners;
     uint32_t passwords, groups; // values given out
 };
 

@@ -358,6 +358,8 @@ void world_core_start(struct world *world)
     }
     drain_rings(world);
     fake_store_finish(world);
+    fake_crew_reset(&world->hash); // answers to an old core go nowhere
+    fake_crew_reset(&world->key);
     for (uint32_t i = 0; i < WORLD_LINKS && world->core != NULL; i++) {
         queue_clear(&world->link[i].to_core);
         queue_clear(&world->link[i].from_core);
@@ -661,7 +663,7 @@ static bool is_quiet(const struct world *world)
     bool quiet = world->core != NULL && world->clients_in_flight == 0 && world->store.count == 0 &&
                  world->hash.count == 0 && world->key.count == 0 && world->core->counters.flows_active == 0 &&
                  sessions_pending_count(&world->writer) == 0 && world->core->warm_done &&
-                 world->core->unsure_count == 0;
+                 !world->core->warm_again && world->core->unsure_count == 0;
     for (uint32_t i = 0; i < WORLD_LINKS && quiet; i++) {
         const struct link *link = &world->link[i];
         quiet = link->alive && link->open && link->to_core.count == 0 && link->from_core.count == 0;
