@@ -87,9 +87,14 @@ static void build_id_text(const struct stats_page *page, char text[2 * STATS_BUI
     hex_encode(page->build_id, size, text);
 }
 
+// The first signal, where the black box knows it: a sanitizer's report ends the process by another one.
 static const char *signal_text(const struct death *death, char room[32])
 {
-    const char *name = WIFSIGNALED(death->status) ? sigabbrev_np(WTERMSIG(death->status)) : NULL;
+    int signal = WTERMSIG(death->status);
+    if (crash_known(death)) {
+        signal = death->page->crash.signal;
+    }
+    const char *name = sigabbrev_np(signal);
     snprintf(room, 32, "SIG%s", name != NULL ? name : "?");
     return room;
 }

@@ -35,7 +35,7 @@ static void list_add(struct password_list *lists, unsigned *count, int fd, const
 {
     struct password_list *list = &lists[(*count)++];
     list->fd = fd;
-    snprintf(list->name, sizeof list->name, "%s", name);
+    snprintf(list->name, sizeof list->name, "%.100s", name);
 }
 
 bool reload_passwords_open(const struct config *config, struct password_list *lists, unsigned *count,

@@ -132,7 +132,9 @@ static size_t wait_for(const char *text, size_t from)
             fprintf(stderr, "waited in vain for \"%s\" in:\n%s\n", text, output + from);
             fail();
         }
-        (void)poll(&(struct pollfd){.fd = output_fd, .events = POLLIN}, 1, 500);
+        if (poll(&(struct pollfd){.fd = output_fd, .events = POLLIN}, 1, 500) <= 0) {
+            continue;
+        }
         ssize_t got = read(output_fd, output + output_size, OUTPUT_MAX - 1 - output_size);
         output_size += got > 0 ? (size_t)got : 0;
         output[output_size] = '\0';
