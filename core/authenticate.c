@@ -69,8 +69,8 @@ enum table_taken table_take(struct core *core, const struct wire_account_row *ac
     if (!take_account(core, account, began, &ref)) {
         return TABLE_NOT_KEPT;
     }
-    if (session->epoch < ref.epoch || (ref.flags & ACCOUNT_DISABLED) != 0) {
-        return TABLE_OVER; // ended here, and the store does not know yet
+    if ((ref.flags & ACCOUNT_DISABLED) != 0) {
+        return TABLE_OVER; // disabled here, and the store does not know yet
     }
     uint64_t idle_expires = table_idle_expires(core, session);
     struct sessions_row row = {.account_slot = ref.slot,
