@@ -10,6 +10,9 @@
 #define ASKS_MAX        4096
 #define ASK_DEADLINE_MS 16000 // a little longer than a flow in core may live
 #define ASK_HOLD_MS     2000
+// For look-ups, which someone waits for at every request: longer than it takes to see that core hangs and to
+// start another (3 s), shorter than the patience of the proxies.
+#define ASK_LOOKUP_DEADLINE_MS 5000
 
 struct ask;
 // The answer. `reply` is core's, or one made here (WIRE_UNAVAILABLE) when core can't be asked. Answers

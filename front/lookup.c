@@ -154,6 +154,7 @@ enum exchange_session lookup_session(struct exchange *exchange)
         return EXCHANGE_PARKED; // answered
     }
     ask->may_repeat = ask->is_lookup = true;
+    ask->due = front->wheel.now + ASK_LOOKUP_DEADLINE_MS / WHEEL_TICK_MS;
     size_t slot = hash_of(key) % 1024;
     struct ask *leader = lookups->under_way[slot].ask;
     if (leader != NULL && memcmp(lookups->under_way[slot].key, key, 32) == 0) {

@@ -67,11 +67,12 @@ static size_t merge_slashes(const uint8_t *in, size_t size, uint8_t *out)
     return at;
 }
 
+// Ends at "?" or "#", too: they came escaped, and some read a path again once it is decoded.
 static size_t strip_parameters(const uint8_t *in, size_t size, uint8_t *out)
 {
     size_t at = 0;
     bool inside = false;
-    for (size_t i = 0; i < size; i++) {
+    for (size_t i = 0; i < size && in[i] != '?' && in[i] != '#'; i++) {
         inside = in[i] == ';' || (inside && in[i] != '/');
         if (!inside) {
             out[at++] = in[i];

@@ -34,7 +34,7 @@ struct rules_target {
 enum rules_reading {
     RULES_AS_SENT,  // escapes decoded
     RULES_MERGED,   // runs of slashes made one
-    RULES_UNMARKED, // also without ";parameters"
+    RULES_UNMARKED, // also without ";parameters", and only up to an escaped "?" or "#"
     RULES_READINGS
 };
 struct rules_path {

@@ -6,7 +6,7 @@
 //   const person = site.client('a');
 //   await site.login(person);
 //   site.app.requests.at(-1) …
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { startApp } from './app.mjs';
 import { startCaddy } from './caddy.mjs';
@@ -45,7 +45,7 @@ export async function startSite(name, { config = {}, rules = [], unix = false } 
   const [port, app, folder] = [await freePort(), await startApp(), temporaryFolder('site')];
   const certificate = await makeCertificate(['auth', 'a', 'b'].map((host) => `${host}.example.test`));
   const published = configKeys(recipe(name, [['example.com', 'example.test']])['/etc/stayd/stayd.conf']);
-  const upstream = unix ? join(folder, 'stayd.sock') : undefined;
+  const upstream = unix ? join(socketFolder(folder), 'stayd.sock') : undefined;
   const server = await prepareStayd({
     config: {
       cookie_domain: published.cookie_domain,
@@ -69,6 +69,18 @@ export async function startSite(name, { config = {}, rules = [], unix = false } 
   await server.start();
   const proxy = await proxies[name].start({ ...context, files });
   return new Site({ name, port, app, server, proxy, certificate, upstream });
+}
+
+// As the page of nginx says: the folder's group is the proxy's, and goes over to the socket.
+function socketFolder(folder) {
+  const place = join(folder, 'run');
+  mkdirSync(place);
+  if (process.getuid() === 0) {
+    const group = /^www-data:[^:]*:(\d+):/m.exec(readFileSync('/etc/group', 'utf8'));
+    chownSync(place, 0, Number(group[1]));
+    chmodSync(place, 0o2750);
+  }
+  return place;
 }
 
 class Site {
