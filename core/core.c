@@ -343,6 +343,7 @@ static bool take_request(struct core *core, enum wire_role role, uint16_t index,
         return packet.size >= 10;
     }
     flow->number = number;
+    core->lookups += number == WIRE_MESSAGE_session_lookup;
     bytes_append_view(&flow->request, packet);
     if (flow->request.failed || !requests[number].take(flow)) {
         flow_end(core, flow);

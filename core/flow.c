@@ -54,6 +54,7 @@ void flow_end(struct core *core, struct flow *flow)
     forget(&flow->account_bytes);
     wipe(&flow->grant, sizeof(flow->grant));
     wipe(flow->phc, sizeof(flow->phc));
+    core->lookups -= flow->number == WIRE_MESSAGE_session_lookup;
     flow->active = false;
     core->free_place[core->free_count++] = flow->place;
     core->counters.flows_active--;

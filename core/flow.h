@@ -17,9 +17,10 @@
 #include "core/throttle.h"
 #include "core/tombstone.h"
 
-#define FLOW_ASK_MS     5000  // the longest wait for one answer
-#define FLOW_LIFE_MS    15000 // the longest life of a flow
-#define FLOW_RESEND_MAX 2     // how often one question is said again
+#define FLOW_ASK_MS      5000                 // the longest wait for one answer
+#define FLOW_LIFE_MS     15000                // the longest life of a flow
+#define FLOW_LOOKUPS_MAX (CORE_FLOWS_MAX / 4) // look-ups of unknown tokens can't take the flows of others
+#define FLOW_RESEND_MAX  2                    // how often one question is said again
 
 struct flow;
 
@@ -148,6 +149,7 @@ struct core {
     uint32_t free_place[CORE_FLOWS_MAX];
     uint32_t free_count;
     uint32_t used_end; // places ever used
+    uint32_t lookups;  // flows of session_lookup
     uint64_t asks;
 
     struct core_peer front[CORE_PEERS_MAX], ctl[CORE_PEERS_MAX], store, hash, key;

@@ -14,6 +14,8 @@
 #define DEVICE_MAC       16
 #define DEVICE_AGE_MAX_S (400u * 24 * 3600)
 
+#define NO_NAME "." // no account can have it
+
 static void throttle_step(struct core *core, struct flow *flow);
 static void login_refused(struct core *core, struct flow *flow, enum wire_reason reason);
 
@@ -57,7 +59,7 @@ void on_login(struct core *core, struct flow *flow)
 {
     // A name that can't exist is asked for all the same: every refusal takes the same way.
     if (!names_username(flow->ask.login.username, flow->name, sizeof(flow->name))) {
-        (void)view_to_cstr(VIEW("."), flow->name, sizeof(flow->name));
+        (void)view_to_cstr(VIEW(NO_NAME), flow->name, sizeof(flow->name));
     }
     flow->began = tombstones_begin(&core->tombstones);
     ASK_STORE(core, flow, account_found, store_account_by_name, .name = view_of_cstr(flow->name));
@@ -81,13 +83,19 @@ static void give_back(struct core *core, struct flow *flow)
 
 static void hash_step(struct core *core, struct flow *flow, const struct answer *answer);
 
+// Failures count for the account's name as it is stored: another spelling is no new start.
+static struct view guessed_name(const struct flow *flow)
+{
+    return strcmp(flow->name, NO_NAME) == 0 ? flow->ask.login.username : view_of_cstr(flow->name);
+}
+
 static void throttle_step(struct core *core, struct flow *flow)
 {
     uint8_t cookie[DEVICE_DATA + DEVICE_MAC];
     flow->key_kind = flow->device_known && read_device(flow, cookie) ? THROTTLE_DEVICE : THROTTLE_ACCOUNT;
     flow->key_account = flow->key_kind == THROTTLE_DEVICE
                             ? throttle_key_of(core->throttle, THROTTLE_DEVICE, view_of(cookie, DEVICE_DATA))
-                            : throttle_key_of(core->throttle, THROTTLE_ACCOUNT, flow->ask.login.username);
+                            : throttle_key_of(core->throttle, THROTTLE_ACCOUNT, guessed_name(flow));
     flow->key_source = throttle_key_of_source(core->throttle, flow->origin.source);
     uint32_t wait_ms = throttle_wait_ms(core->throttle, flow->key_kind, flow->key_account, core->now_ms);
     uint32_t source_ms = throttle_wait_ms(core->throttle, THROTTLE_SOURCE, flow->key_source, core->now_ms);

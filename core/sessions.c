@@ -56,6 +56,10 @@ static void looked_up(struct core *core, struct flow *flow, const struct answer 
 
 void on_session_lookup(struct core *core, struct flow *flow)
 {
+    if (core->lookups > FLOW_LOOKUPS_MAX) {
+        flow_unavailable(core, flow, WIRE_BUSY, 1);
+        return;
+    }
     flow_authenticate(core, flow, looked_up);
 }
 
