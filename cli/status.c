@@ -13,18 +13,56 @@ static json_t *value_json(struct view value)
     return show_text_json(value);
 }
 
-static void show_row(const struct wire_status_row *row)
+// How core's rows are called here; those that are not named are left as they are, under their own names.
+static const struct {
+    const char *row;
+    const char *shown;
+} names[] = {{"version", "version"},
+             {"store", "database"},
+             {"uptime_s", "core up for"},
+             {"sessions", "sessions"},
+             {"accounts_in_table", "accounts with sessions"},
+             {"table_bytes", "memory of the tables"},
+             {"ends_pending", "ends not yet durable"}};
+
+static bool is_yes_or_no(struct view name)
 {
-    uint64_t number;
+    return view_equal(name, VIEW("warm")) || view_equal(name, VIEW("setup_open"));
+}
+
+static void show_value(const struct wire_status_row *row)
+{
+    uint64_t number = 0;
     char duration[TEXT_TIME_SIZE];
-    printf("%-28.*s", (int)row->name.size, (const char *)row->name.data);
-    if (view_equal(row->name, VIEW("uptime_s")) && view_to_u64(row->value, &number)) {
+    bool is_number = view_to_u64(row->value, &number);
+    if (is_number && view_equal(row->name, VIEW("uptime_s"))) {
         text_duration(number, duration);
         printf("%s\n", duration);
-        return;
+    } else if (is_number && view_equal(row->name, VIEW("table_bytes"))) {
+        printf("%.1f MiB\n", (double)number / 1048576);
+    } else if (is_number && is_yes_or_no(row->name)) {
+        printf("%s\n", number != 0 ? "yes" : "no");
+    } else {
+        text_print(stdout, row->value, 0);
+        putchar('\n');
     }
-    text_print(stdout, row->value, 0);
-    putchar('\n');
+}
+
+static void show_row(const struct wire_status_row *row)
+{
+    struct view shown = row->name;
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (view_equal(row->name, view_of_cstr(names[i].row))) {
+            shown = view_of_cstr(names[i].shown);
+        }
+    }
+    int width = 0;
+    for (size_t i = 0; i < shown.size; i++) {
+        putchar(shown.data[i] == '_' ? ' ' : shown.data[i]);
+        width++;
+    }
+    printf("%*s", width < 28 ? 28 - width : 1, "");
+    show_value(row);
 }
 
 int server_status(struct cli *cli)
@@ -41,6 +79,9 @@ int server_status(struct cli *cli)
         return code;
     }
     json_t *object = json_object();
+    if (!cli->json) {
+        printf("%-28s%s\n%-28s%s\n", "address", cli->client.public_url, "data folder", cli->config.data_dir);
+    }
     while (wire_status_row_next(&reply.rows, &row)) {
         char name[65];
         if (cli->json && view_to_cstr(row.name, name, sizeof(name))) {
@@ -54,7 +95,6 @@ int server_status(struct cli *cli)
         json_object_set_new(object, "data_dir", json_string(cli->config.data_dir));
         show_json(stdout, object);
     } else {
-        printf("%-28s%s\n%-28s%s\n", "public_url", cli->client.public_url, "data_dir", cli->config.data_dir);
         json_decref(object);
     }
     return CLI_DONE;

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: ISC
 // Connections of the ops listener. Runs in stayd-watch, on bytes from whoever can reach it.
 // 1. One request at a time: nothing is parsed while an answer is on its way.
-// 2. Every connection has one timer, set anew when it moves on: no state waits for ever.
+// 2. Every connection has one timer, set anew when a request begins to be waited for and when its answer
+// begins to be
+//    sent, not with every byte: whoever is slow loses the connection.
 // 3. A connection over the bound is closed at once: those that are being answered come first.
 #include "watch/server.h"
 
@@ -47,6 +49,10 @@ static void wait_for(struct server_connection *connection, int events)
     ev_io_stop(connection->server->loop, &connection->io);
     ev_io_set(&connection->io, connection->io.fd, events);
     ev_io_start(connection->server->loop, &connection->io);
+}
+
+static void clock_restart(struct server_connection *connection)
+{
     ev_timer_again(connection->server->loop, &connection->timer);
 }
 
@@ -102,6 +108,7 @@ static bool send_answer(struct server_connection *connection)
     }
     bytes_reset(&connection->out);
     connection->sent = 0;
+    clock_restart(connection);
     if (connection->closing) {
         // What was not read would turn the close into a reset that overtakes the answer.
         (void)shutdown(connection->io.fd, SHUT_WR);
@@ -126,6 +133,7 @@ static void serve(struct server_connection *connection)
             wait_for(connection, EV_READ);
             return;
         }
+        clock_restart(connection);
         if (!send_answer(connection) || connection->out.size > 0) {
             return;
         }
@@ -191,8 +199,9 @@ static void connection_open(struct server *server, int fd)
     bytes_init(&connection->out, OPS_ANSWER_MAX);
     ev_io_init(&connection->io, on_io, fd, EV_READ);
     ev_init(&connection->timer, on_timeout);
-    connection->timer.repeat = SERVER_TIMEOUT_S;
+    connection->timer.repeat = server->timeout_s;
     connection->io.data = connection->timer.data = connection;
+    clock_restart(connection);
     wait_for(connection, EV_READ);
 }
 
@@ -208,7 +217,7 @@ static void on_connection(struct ev_loop *loop, ev_io *watcher, int revents)
 
 void server_init(struct server *server, struct ev_loop *loop, struct ops *ops)
 {
-    *server = (struct server){.loop = loop, .ops = ops};
+    *server = (struct server){.loop = loop, .ops = ops, .timeout_s = SERVER_TIMEOUT_S};
 }
 
 bool server_listen(struct server *server, int fd, struct view name)

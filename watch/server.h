@@ -23,6 +23,7 @@ struct server {
     struct server_listener listener[SERVER_LISTENERS_MAX];
     struct server_connection *connections;
     unsigned count;
+    double timeout_s; // SERVER_TIMEOUT_S
 };
 
 void server_init(struct server *server, struct ev_loop *loop, struct ops *ops);
