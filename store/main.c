@@ -23,11 +23,22 @@ static struct store_process {
 
 // ---- core ------------------------------------------------------------------------------------------------
 
+// A core that sends what is no operation is broken, or this process is. Without its channel core would wait
+// for ever: leaving has both ends made anew, and whatever was acknowledged is durable.
+_Noreturn static void give_up_on_core(void)
+{
+    log_event(LOG_ERROR, "message_refused", "core sent an operation that does not decode");
+    _exit(1);
+}
+
 static bool on_packet(struct channel *channel, struct view packet, int fd)
 {
     (void)channel;
     (void)fd; // none of these messages has one
-    return service_submit(process.service, packet);
+    if (!service_submit(process.service, packet)) {
+        give_up_on_core();
+    }
+    return true;
 }
 
 static void on_end(struct channel *channel, const char *why)
@@ -58,8 +69,7 @@ static void on_state(void *owner, const struct wire_store_state *state)
 static void on_malformed(void *owner)
 {
     (void)owner;
-    log_event(LOG_ERROR, "message_refused", "core sent an operation that does not decode");
-    channel_close(&process.core);
+    give_up_on_core();
 }
 
 static void on_stopped(void *owner)

@@ -50,10 +50,10 @@ int offline_main(int argc, char **argv)
         return OFFLINE_USAGE;
     }
     if (strcmp(command->name, "--backup") == 0) {
-        return offline_backup(argv[2], argv[3]);
+        return (int)offline_backup(argv[2], argv[3]);
     }
     if (strcmp(command->name, "--restore") == 0) {
-        return offline_restore(argv[2], argv[3]);
+        return (int)offline_restore(argv[2], argv[3]);
     }
-    return offline_check(argv[2]);
+    return (int)offline_check(argv[2]);
 }

@@ -318,6 +318,24 @@ static void a_full_file_system_refuses_changes_and_recovers(void **state)
     (void)umount2(p->folder, MNT_DETACH);
 }
 
+static void a_core_that_makes_no_sense_is_left(void **state)
+{
+    struct process *p = *state;
+    start(p);
+    wait_until_ready(p);
+    assert_int_equal(ASK_PROCESS(p, account_add, ACCOUNT(1), .name = VIEW("alice")), WIRE_STORE_OK);
+    struct bytes packet;
+    bytes_init(&packet, 256);
+    wire_store_session_end_encode(&packet, &(struct wire_store_session_end){.op = 1});
+    assert_true(channel_send_blocking(p->core, view_first(bytes_view(&packet), packet.size - 1), -1));
+    bytes_release(&packet);
+    int status = wait_for_end(p);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 1);
+    start(p);
+    wait_until_ready(p);
+    assert_false(p->state.empty);
+}
+
 static void write_at(const struct process *p, off_t offset, const char *text, size_t size)
 {
     char path[96];
@@ -417,6 +435,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         IN_PROCESS(it_starts_answers_and_drains),
+        IN_PROCESS(a_core_that_makes_no_sense_is_left),
         IN_PROCESS(what_was_acknowledged_is_there_after_kill_9),
         IN_PROCESS(a_limit_on_file_sizes_is_a_full_disk_that_passes),
         IN_PROCESS(a_full_file_system_refuses_changes_and_recovers),

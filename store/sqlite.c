@@ -128,14 +128,13 @@ static int on_wal(void *argument, sqlite3 *database, const char *schema, int pag
     return SQLITE_OK;
 }
 
-#define STRINGED(value) #value
-#define STRING(value)   STRINGED(value)
-
 static int configure(struct store_sqlite *store)
 {
-    static const char *const pragmas[] = {
+    char cache[48];
+    (void)snprintf(cache, sizeof(cache), "PRAGMA cache_size = -%d", SQLITE_CACHE_KIB);
+    const char *const pragmas[] = {
         "PRAGMA journal_mode = WAL",   "PRAGMA synchronous = FULL",
-        "PRAGMA foreign_keys = ON",    "PRAGMA cache_size = -" STRING(SQLITE_CACHE_KIB),
+        "PRAGMA foreign_keys = ON",    cache,
         "PRAGMA mmap_size = 0",        "PRAGMA temp_store = MEMORY",
         "PRAGMA cell_size_check = ON", "PRAGMA trusted_schema = OFF",
         "PRAGMA secure_delete = FAST", "PRAGMA journal_size_limit = 16777216",
