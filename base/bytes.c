@@ -256,9 +256,25 @@ void wipe(void *data, size_t size)
     }
 }
 
+// Eight bytes at a time: every session check compares a verifier. The empty assembly keeps the compiler from
+// seeing that it could stop early.
 bool equal_secret(const void *a, const void *b, size_t size)
 {
-    return sodium_memcmp(a, b, size) == 0;
+    const uint8_t *left = a, *right = b;
+    uint64_t differs = 0;
+    size_t at = 0;
+    for (; at + 8 <= size; at += 8) {
+        uint64_t x, y;
+        memcpy(&x, left + at, 8);
+        memcpy(&y, right + at, 8);
+        differs |= x ^ y;
+        __asm__("" : "+r"(differs));
+    }
+    for (; at < size; at++) {
+        differs |= (uint64_t)(left[at] ^ right[at]);
+        __asm__("" : "+r"(differs));
+    }
+    return differs == 0;
 }
 
 size_t base64url_encode(const void *data, size_t size, char *out)

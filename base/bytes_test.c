@@ -73,12 +73,27 @@ static void base64url_is_canonical(void **state)
     assert_false(base64url_decode(VIEW("AAA="), out, 2));
 }
 
+static void secrets_differ_wherever_they_do(void **state)
+{
+    (void)state;
+    uint8_t a[21] = {0}, b[21] = {0};
+    for (size_t size = 0; size <= sizeof(a); size++) {
+        assert_true(equal_secret(a, b, size));
+        for (size_t i = 0; i < size; i++) {
+            b[i] = 0x80;
+            assert_false(equal_secret(a, b, size));
+            assert_true(equal_secret(a, b, i));
+            b[i] = 0;
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(views_compare_and_cut),  cmocka_unit_test(numbers_are_strict),
         cmocka_unit_test(utf8_is_strict),         cmocka_unit_test(bytes_keep_their_bound),
-        cmocka_unit_test(base64url_is_canonical),
+        cmocka_unit_test(base64url_is_canonical), cmocka_unit_test(secrets_differ_wherever_they_do),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

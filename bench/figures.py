@@ -93,9 +93,9 @@ def user_share(rounds):
     return user / (user + sum(one["system"] for one in rounds))
 
 
-def paired(run_, first, second):
+def paired(run_, first, second, warm_s=1):
     """Alternating rounds of both, the order swapped each time, after one of each that does not count."""
-    first(run_.seconds(1)), second(run_.seconds(1))
+    first(run_.seconds(warm_s)), second(run_.seconds(warm_s))
     pairs = []
     for number in range(run_.rounds(9)):
         if number % 2:
@@ -146,7 +146,8 @@ def check_cpu(run_):
 
 def check_10m(run_):
     few, many = run_.seeded(1000), run_.seeded(10000000)
-    pairs = paired(run_, lambda seconds: checks(many, 10000000, seconds), lambda seconds: checks(few, 1000, seconds))
+    pairs = paired(run_, lambda seconds: checks(many, 10000000, seconds), lambda seconds: checks(few, 1000, seconds),
+                   warm_s=4)
     ratios = [one["ns"] / other["ns"] for one, other in pairs]
     ratio = statistics.median(ratios)
     value, reference = (statistics.median(pair[side]["ns"] for pair in pairs) / 1000 for side in (0, 1))
@@ -319,7 +320,7 @@ def kills(run_):
     server.warm(sessions, 20)
     folder = temporary_folder()
     seconds = pause_s * (len(KINDS) + 1)
-    both = {"check": {"rate": 500, "sessions": sessions, "connections": 16},
+    both = {"check": {"rate": 5000, "sessions": sessions, "connections": CONNECTIONS},
             "login": {"rate": 60, "mode": "login", "users": 2000, "sources": 1 << 20, "password": PASSWORD,
                       "connections": 16}}
     paths = {name: os.path.join(folder, name) for name in both}

@@ -15,9 +15,13 @@ bool credentials_parse(struct view text, struct credentials *credentials)
     memcpy(credentials->selector, raw, 16);
     memcpy(credentials->verifier, raw + 16, 16);
     wipe(raw, sizeof(raw));
+    return true;
+}
+
+void credentials_hash(struct credentials *credentials)
+{
     crypto_generichash(credentials->verifier_hash, sizeof(credentials->verifier_hash), credentials->verifier,
                        sizeof(credentials->verifier), NULL, 0);
-    return true;
 }
 
 // RFC 6750 section 2.1; the scheme's name is read in any case (RFC 9110 section 11.1).

@@ -28,6 +28,8 @@ struct credentials {
 // sibling host, and nothing tells which.
 void credentials_find(const struct http_request *request, struct view cookie_name,
                       struct credentials *credentials);
+// Sets verifier_hash, which the others leave alone: the tables can be fetched meanwhile.
+void credentials_hash(struct credentials *credentials);
 // The token in `text` alone.
 [[nodiscard]] bool credentials_parse(struct view text, struct credentials *credentials);
 

@@ -9,7 +9,14 @@
 const struct credentials *exchange_credentials(struct exchange *exchange)
 {
     if (!exchange->has_credentials && exchange->request != NULL) {
-        credentials_find(exchange->request, exchange->settings->cookie_name, &exchange->credentials);
+        struct credentials *credentials = &exchange->credentials;
+        credentials_find(exchange->request, exchange->settings->cookie_name, credentials);
+        if (credentials->kind != CREDENTIALS_NONE) {
+            if (exchange->front->has_tables) {
+                sessions_prefetch(&exchange->front->tables, credentials->selector);
+            }
+            credentials_hash(credentials);
+        }
         exchange->has_credentials = true;
     }
     return &exchange->credentials;

@@ -112,6 +112,12 @@ static enum sessions_reason bucket_find(const struct sessions_bucket *bucket,
     return SESSIONS_REASON_ABSENT;
 }
 
+static const struct sessions_bucket *bucket_at(const struct sessions_reader *reader, uint64_t addressing,
+                                               uint64_t hash)
+{
+    return &reader->sessions->bucket[addressing_bucket(addressing, hash)];
+}
+
 static enum sessions_reason reader_find(const struct sessions_reader *reader,
                                         const struct sessions_hash *hash, struct entry_copy *copy,
                                         struct entry_place *place)
@@ -121,10 +127,8 @@ static enum sessions_reason reader_find(const struct sessions_reader *reader,
     uint64_t addressing = LOAD(header->addressing);
     if (!addressing_is_sound(addressing, reader->bucket_max))
         return SESSIONS_REASON_CORRUPT;
-    const struct sessions_bucket *first =
-        &reader->sessions->bucket[addressing_bucket(addressing, hash->hash[0])];
-    const struct sessions_bucket *second =
-        &reader->sessions->bucket[addressing_bucket(addressing, hash->hash[1])];
+    const struct sessions_bucket *first = bucket_at(reader, addressing, hash->hash[0]);
+    const struct sessions_bucket *second = bucket_at(reader, addressing, hash->hash[1]);
     __builtin_prefetch(second);
     enum sessions_reason found = bucket_find(first, hash, copy, place);
     if (found == SESSIONS_REASON_ABSENT && second != first)
@@ -201,6 +205,15 @@ static void text_views(struct sessions_identity *out, const struct text_sizes *s
     out->email = view_of(at, sizes->email);
     at += sizes->email;
     out->groups = view_of(at, sizes->groups);
+}
+
+// A slot is two cache lines; both are fetched while the verifier is compared.
+static void account_prefetch(const struct sessions_reader *reader, uint32_t number)
+{
+    if (number < reader->slot_max) {
+        __builtin_prefetch(&reader->accounts->slot[number]);
+        __builtin_prefetch((const uint8_t *)&reader->accounts->slot[number] + 64);
+    }
 }
 
 // The account fields of *out; account_slot, account_generation and epoch are the caller's to set.
@@ -289,6 +302,8 @@ static enum sessions_reason check_once(const struct sessions_reader *reader, con
     struct entry_place place;
     enum sessions_reason reason = reader_find(reader, hash, &copy, &place);
     if (reason == SESSIONS_REASON_NONE)
+        account_prefetch(reader, copy.account_slot);
+    if (reason == SESSIONS_REASON_NONE)
         reason = entry_judge(&copy, verifier_hash, now_s, idle_clock);
     if (reason != SESSIONS_REASON_NONE)
         return reason;
@@ -308,6 +323,16 @@ static enum sessions_check reason_check(enum sessions_reason reason)
     if (reason == SESSIONS_REASON_NONE)
         return SESSIONS_VALID;
     return reason < SESSIONS_REASON_WRONG_VERIFIER ? SESSIONS_MISS : SESSIONS_INVALID;
+}
+
+void sessions_prefetch(const struct sessions_reader *reader, const uint8_t selector[16])
+{
+    struct sessions_hash hash = sessions_hash_selector(selector);
+    uint64_t addressing = LOAD(reader->sessions->header.addressing);
+    if (addressing_is_sound(addressing, reader->bucket_max)) {
+        __builtin_prefetch(bucket_at(reader, addressing, hash.hash[0]));
+        __builtin_prefetch(bucket_at(reader, addressing, hash.hash[1]));
+    }
 }
 
 enum sessions_check sessions_check(const struct sessions_reader *reader, const uint8_t selector[16],

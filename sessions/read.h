@@ -73,6 +73,10 @@ struct sessions_identity {
                                         uint64_t sessions_size, const void *accounts_map,
                                         uint64_t accounts_size);
 
+// Begins to fetch what a check of this selector reads first: worth the call when there is something else to
+// do before the check, such as hashing the verifier.
+void sessions_prefetch(const struct sessions_reader *reader, const uint8_t selector[16]);
+
 // Whose session is this? now_s is unix time in seconds (absolute expiry); idleness is judged against core's
 // clock. Once an end has returned in core, no check that begins later is VALID. Never another's identity.
 [[nodiscard]] enum sessions_check sessions_check(const struct sessions_reader *reader,
