@@ -231,7 +231,6 @@ enum {
     STORES = BIT(STORE) | BIT(STORE_NETWORK),
     FILES = STORES | BIT(WATCH),
     ALL = (1U << SANDBOX_PROFILE_COUNT) - 1,
-    TABLES = BIT(FRONT) | BIT(HASH) | BIT(KEY),
 };
 
 static const struct act {
@@ -256,7 +255,7 @@ static const struct act {
     {"table_write", act_table_write, ALL, false},
     {"table_map_write", act_table_map, ALL, false},
     {"table_reopen", act_table_reopen, ALL & ~FILES, false}, // file profiles: another user and mode 0400
-    {"table_chmod", act_table_chmod, TABLES | BIT(CORE), false},
+    {"table_chmod", act_table_chmod, ALL & ~STORES, false},
     {"table_cut", act_table_cut, ALL, false},
     {"signal_parent", act_signal_parent, ALL, false},
     {"trace_parent", act_trace_parent, ALL, false},
