@@ -258,6 +258,29 @@ static void place(struct supervisor *supervisor, struct fresh *fresh)
     fresh->config = old;
 }
 
+// The fronts are the ones that can find fault with a slice: its certificate and key, its rules. A slice that
+// they refuse would stop the next one that is started.
+bool reload_front_check(const struct slices *slices, const struct spawn *spawn)
+{
+    struct bytes packet;
+    bytes_init(&packet, WIRE_PACKET_MAX);
+    bool fine = slices_encode(slices, WIRE_FRONT, 0, &packet) &&
+                spawn_check(spawn, topology_role_find(WIRE_FRONT), bytes_view(&packet));
+    if (packet.data != NULL) {
+        wipe(packet.data, packet.size);
+    }
+    bytes_release(&packet);
+    return fine;
+}
+
+static bool fresh_check(const struct supervisor *supervisor, const struct fresh *fresh)
+{
+    struct slices slices = supervisor->slices;
+    slices.config = fresh->config;
+    slices.files = &fresh->files;
+    return reload_front_check(&slices, &supervisor->spawn);
+}
+
 static bool fresh_init(struct supervisor *supervisor, struct fresh *fresh)
 {
     char why[512];
@@ -276,7 +299,7 @@ static bool fresh_init(struct supervisor *supervisor, struct fresh *fresh)
         log_event(LOG_ERROR, "config_problem", "%s", why);
         return false;
     }
-    return true;
+    return fresh_check(supervisor, fresh);
 }
 
 void reload(struct supervisor *supervisor)

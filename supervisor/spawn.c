@@ -4,22 +4,24 @@
 #include "supervisor/spawn.h"
 
 #include "supervisor/users.h"
+#include "wire/channel.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
-#include <linux/close_range.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #ifndef STAYD_LIBEXECDIR
 #define STAYD_LIBEXECDIR "/usr/local/libexec/stayd"
 #endif
 
-enum { CONTROL_FD = 3, ENVIRONMENT_MAX = 16 };
+enum { CONTROL_FD = 3, ENVIRONMENT_MAX = 16, CHECK_MAX_MS = 5000 };
 
 // Handed on where set; nothing else of the environment is.
 static const char *const environment_kept[] = {
@@ -163,6 +165,7 @@ int spawn_child(const struct spawn *spawn, const struct spawn_order *order)
                                levels[order->log_level],
                                "--log-format",
                                order->log_format == LOG_JSON ? "json" : "logfmt",
+                               order->check ? "--check-config" : NULL,
                                NULL};
     environment_make(environment);
     struct user user = user_of(order->role);
@@ -172,4 +175,31 @@ int spawn_child(const struct spawn *spawn, const struct spawn_order *order)
                  environment);
     }
     return child;
+}
+
+bool spawn_check(const struct spawn *spawn, const struct topology_role *role, struct view slice)
+{
+    int pair[2];
+    int status = -1;
+    if (!channel_pair(pair)) {
+        return false;
+    }
+    struct spawn_order order = {.role = role, .control = pair[1], .folder = -1, .check = true};
+    pid_t judge = spawn_child(spawn, &order);
+    close(pair[1]);
+    int ended = judge > 0 ? (int)syscall(SYS_pidfd_open, judge, 0) : -1;
+    bool said = judge > 0 && channel_send_blocking(pair[0], slice, -1);
+    if (!said || poll(&(struct pollfd){.fd = ended, .events = POLLIN}, 1, CHECK_MAX_MS) <= 0) {
+        if (judge > 0) {
+            kill(judge, SIGKILL);
+        }
+    }
+    if (judge > 0 && waitpid(judge, &status, 0) != judge) {
+        status = -1;
+    }
+    if (ended >= 0) {
+        close(ended);
+    }
+    close(pair[0]);
+    return said && WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }

@@ -5,6 +5,7 @@
 #ifndef SUPERVISOR_SPAWN_H
 #define SUPERVISOR_SPAWN_H
 
+#include "base/bytes.h"
 #include "base/log.h"
 #include "supervisor/topology.h"
 
@@ -21,6 +22,7 @@ struct spawn_order {
     unsigned descriptors_max;
     enum log_level log_level;
     enum log_format log_format;
+    bool check; // only judge a slice, see child_main
 };
 
 // Finds the executables beside this one, else in the folder they are installed to. False: `why`.
@@ -28,5 +30,9 @@ struct spawn_order {
 void spawn_release(struct spawn *spawn);
 // The pid, or -1 (errno). What fails in the child ends it with status 127 and a line on standard error.
 int spawn_child(const struct spawn *spawn, const struct spawn_order *order);
+// Would this slice do? Asks an executable of that role that lives for nothing else (10 ms or so), because
+// only it knows, and because what it parses (certificates) is not parsed with the supervisor's rights.
+[[nodiscard]] bool spawn_check(const struct spawn *spawn, const struct topology_role *role,
+                               struct view slice);
 
 #endif

@@ -66,22 +66,39 @@ static int options_read(struct options *options, int argc, char **argv)
     return -1;
 }
 
-// What a configuration names must be there, too.
+// The judge is a front; it says itself what it finds.
+static bool check_front(const struct config *config, const struct slices_files *files)
+{
+    struct slices_keys keys;
+    static struct spawn spawn;
+    char why[512] = "not enough memory";
+    struct slices slices = {
+        .config = config, .keys = &keys, .files = files, .fronts = 1, .version = STAYD_VERSION};
+    bool ready = spawn_init(&spawn, why, sizeof why) && slices_keys_init(&keys);
+    if (!ready) {
+        fprintf(stderr, "stayd: %s\n", why);
+    }
+    bool fine = ready && reload_front_check(&slices, &spawn);
+    spawn_release(&spawn);
+    slices_keys_release(&keys);
+    return fine;
+}
+
+// What a configuration names must be there and make sense, too.
 static bool check_files(const struct config *config, const char *file)
 {
     struct slices_files files;
     struct password_list lists[SUPERVISOR_PASSWORD_LISTS_MAX];
     unsigned count = 0;
     char why[512];
-    bool fine = slices_files_init(&files, config, why, sizeof why);
-    if (fine) {
-        slices_files_release(&files);
-        fine = reload_passwords_open(config, lists, &count, why, sizeof why);
-        reload_passwords_close(lists, &count);
-    }
+    bool fine = slices_files_init(&files, config, why, sizeof why) &&
+                reload_passwords_open(config, lists, &count, why, sizeof why);
+    reload_passwords_close(lists, &count);
     if (!fine) {
         fprintf(stderr, "%s: error: %s\n", file, why);
     }
+    fine = fine && check_front(config, &files);
+    slices_files_release(&files);
     return fine;
 }
 

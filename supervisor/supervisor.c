@@ -22,8 +22,11 @@
 
 static bool refuse(const char *why)
 {
-    log_event(LOG_ERROR, "start_failed", "%s", why);
-    fprintf(stderr, "stayd: %s\n", why);
+    if (isatty(STDERR_FILENO) == 1) {
+        fprintf(stderr, "stayd: %s\n", why);
+    } else {
+        log_event(LOG_ERROR, "start_failed", "%s", why);
+    }
     return false;
 }
 
@@ -311,6 +314,7 @@ int supervisor_run(struct config *config, const char *config_file)
     snprintf(supervisor.config_file, sizeof supervisor.config_file, "%s", config_file);
     log_init("stayd", config->log_level, config->log_format);
     signal(SIGPIPE, SIG_IGN);
+    (void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
     (void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); // it holds the secret key of password sealing
     fault_begin();
     supervisor.loop = ev_default_loop(EVBACKEND_EPOLL);

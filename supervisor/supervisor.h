@@ -136,6 +136,7 @@ void reload(struct supervisor *supervisor);
 // Opens the lists of passwords; false with `why`, then none is open.
 [[nodiscard]] bool reload_passwords_open(const struct config *config, struct password_list *lists,
                                          unsigned *count, char *why, size_t why_size);
+[[nodiscard]] bool reload_front_check(const struct slices *slices, const struct spawn *spawn);
 void reload_passwords_close(struct password_list *lists, unsigned *count);
 
 #endif

@@ -9,8 +9,10 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -280,6 +282,28 @@ static void two_on_one_folder_are_refused(void **state)
     stop();
 }
 
+static void a_port_in_use_is_named(void **state)
+{
+    char more[128];
+    char expected[64];
+    struct sockaddr_in address = {.sin_family = AF_INET};
+    socklen_t size = sizeof address;
+    (void)state;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_return_code(bind(fd, (const struct sockaddr *)&address, size), errno);
+    assert_return_code(listen(fd, 1), errno);
+    assert_return_code(getsockname(fd, (struct sockaddr *)&address, &size), errno);
+    snprintf(more, sizeof more, "listen = 127.0.0.1:%u\n", ntohs(address.sin_port));
+    snprintf(expected, sizeof expected, "ss -ltnp 'sport = :%u'", ntohs(address.sin_port));
+    configure(more);
+    launch();
+    wait_for("the address is in use", 0);
+    wait_for(expected, 0);
+    assert_int_equal(wait_for_end(), 1);
+    close(fd);
+}
+
 int main(int argc, char **argv)
 {
     if (argc != 3) {
@@ -294,6 +318,7 @@ int main(int argc, char **argv)
         cmocka_unit_test_teardown(a_hung_child_is_replaced, stop_if_left),
         cmocka_unit_test_teardown(a_reload_is_whole_or_not_at_all, stop_if_left),
         cmocka_unit_test_teardown(two_on_one_folder_are_refused, stop_if_left),
+        cmocka_unit_test_teardown(a_port_in_use_is_named, stop_if_left),
     };
     return cmocka_run_group_tests(tests, folder_make, folder_remove);
 }

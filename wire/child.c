@@ -316,11 +316,26 @@ static int probe(const struct child_role *role)
     return fflush(stdout) == 0 ? result : 3;
 }
 
+// Reads one slice and says whether it would do: 0 or 1.
+static int check_config(void)
+{
+    uint8_t *buffer = malloc(WIRE_PACKET_MAX);
+    int fd = -1;
+    size_t size = buffer == NULL ? 0 : channel_receive_blocking(CONTROL_FD, buffer, WIRE_PACKET_MAX, &fd);
+    struct view packet = view_of(buffer, size);
+    bool fine = size > 0 && fd < 0 && wire_peek(packet) == child.role->config_number &&
+                wire_permitted(packet, WIRE_SUPERVISOR, child.role->role) &&
+                (child.role->config == NULL || child.role->config(child.context, packet, false));
+    free(buffer);
+    return fine ? 0 : 1;
+}
+
 struct arguments {
     const char *index;
     enum log_level level;
     enum log_format format;
     bool probe;
+    bool check;
 };
 
 static bool arguments_read(struct arguments *arguments, int argc, char **argv)
@@ -330,6 +345,8 @@ static bool arguments_read(struct arguments *arguments, int argc, char **argv)
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--sandbox-probe") == 0) {
             arguments->probe = true;
+        } else if (strcmp(argv[i], "--check-config") == 0) {
+            arguments->check = true;
         } else if (i + 1 < argc && strcmp(argv[i], "--index") == 0) {
             arguments->index = argv[++i];
         } else if (i + 1 < argc && strcmp(argv[i], "--log-format") == 0) {
@@ -373,6 +390,9 @@ int child_main(const struct child_role *role, void *context, int argc, char **ar
     child = (struct child){.role = role, .context = context, .index = (uint16_t)index, .running = true};
     child.control.fd = -1;
     child.loop = ev_loop_new(EVBACKEND_EPOLL);
+    if (child.loop != NULL && arguments.check) {
+        return check_config();
+    }
     if (child.loop == NULL || !begin()) {
         return 1;
     }
