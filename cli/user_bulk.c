@@ -19,7 +19,7 @@ struct import {
     unsigned long long line, done, failed;
     json_t *failures; // for --json
     uint64_t told_s;  // when progress was last told
-    char text[ACCOUNT_JSON_MAX + 2];
+    char text[ACCOUNT_JSON_MAX];
 };
 
 static void failed(struct import *import, struct view name, struct view why)
@@ -107,36 +107,36 @@ static void tell_progress(struct import *import)
     }
 }
 
-// The next line without its end; data is NULL at the end of the file. Too long a line is passed over and
-// counted.
-static struct view next_line(struct import *import)
+// The next line without its end; false at the end of the file. Too long a line is passed over and counted.
+static bool next_line(struct import *import, struct view *line)
 {
-    while (fgets(import->text, sizeof(import->text), import->file) != NULL) {
-        size_t size = strlen(import->text);
+    for (;;) {
+        size_t size = 0;
+        int c = getc(import->file);
+        if (c == EOF) {
+            return false;
+        }
         import->line++;
-        if (size > 0 && import->text[size - 1] == '\n') {
-            return view_of(import->text, size - 1);
+        for (; c != EOF && c != '\n'; c = getc(import->file)) {
+            if (size < sizeof(import->text)) {
+                import->text[size] = (char)c;
+            }
+            size++;
         }
-        if (feof(import->file)) {
-            return view_of(import->text, size);
+        if (size <= sizeof(import->text)) {
+            *line = view_of(import->text, size);
+            return true;
         }
-        int c;
-        while ((c = fgetc(import->file)) != EOF && c != '\n') {
-        }
-        failed(import, VIEW(""), VIEW("the line is too long"));
+        failed(import, VIEW(""), VIEW("The line is too long."));
     }
-    return (struct view){0};
 }
 
 static bool import_lines(struct import *import)
 {
+    struct view line;
     bool go_on = true;
     import->told_s = clock_wall_s();
-    while (go_on) {
-        struct view line = next_line(import);
-        if (line.data == NULL) {
-            break;
-        }
+    while (go_on && next_line(import, &line)) {
         if (view_trim(line).size > 0) {
             go_on = import_line(import, line);
         }
