@@ -9,14 +9,10 @@ export function recipe(name, replace = []) {
   const page = readFileSync(new URL(`../../docs/proxies/${name}.md`, import.meta.url), 'utf8');
   const files = {};
   for (const [, path, text] of page.matchAll(/^\*\*`([^`]+)`\*\*\n\n```\w*\n([\s\S]*?)^```$/gm)) {
-    files[path] = replaced(text, replace);
+    files[path] = replace.reduce((now, [from, to]) => now.replaceAll(from, to), text);
   }
   if (Object.keys(files).length === 0) throw new Error(`docs/proxies/${name}.md shows no files`);
   return files;
-}
-
-export function replaced(text, pairs) {
-  return pairs.reduce((now, [from, to]) => now.replaceAll(from, to), text);
 }
 
 /** The keys of a stayd.conf, for startStayd. */

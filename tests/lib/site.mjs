@@ -11,10 +11,11 @@ import { dirname, join } from 'node:path';
 import { startApp } from './app.mjs';
 import { startCaddy } from './caddy.mjs';
 import { makeCertificate } from './certificate.mjs';
+import { startHaproxy } from './haproxy.mjs';
 import { Client } from './http.mjs';
 import { startNginx } from './nginx.mjs';
 import { freePort, temporaryFolder } from './process.mjs';
-import { configKeys, recipe, replaced } from './recipe.mjs';
+import { configKeys, recipe } from './recipe.mjs';
 import { prepareStayd } from './stayd.mjs';
 
 export const PASSWORD = 'torpid violin 83 cactus';
@@ -38,7 +39,23 @@ const proxies = {
     ],
     start: ({ port, files }) => startCaddy(files['/etc/caddy/Caddyfile'], { port }),
   },
+  haproxy: {
+    pairs: ({ port, folder, certificate }) => [
+      ['bind :443', `bind 127.0.0.1:${port}`],
+      ['127.0.0.1:8080', null],
+      ['/etc/ssl/example.com.pem', both(folder, certificate)],
+      ['/etc/haproxy/', `${folder}/`],
+    ],
+    start: ({ port, folder }) => startHaproxy(join(folder, 'haproxy.cfg'), port),
+  },
 };
+
+// HAProxy wants the certificate and its key in one file.
+function both(folder, { certificate, key }) {
+  const file = join(folder, 'both.pem');
+  writeFileSync(file, readFileSync(certificate, 'utf8') + readFileSync(key, 'utf8'));
+  return file;
+}
 
 /** config and rules: more for stayd.conf. unix: stayd listens on a Unix socket for the proxy. */
 export async function startSite(name, { config = {}, rules = [], unix = false } = {}) {
@@ -62,7 +79,7 @@ export async function startSite(name, { config = {}, rules = [], unix = false } 
     ['/etc/ssl/example.com.key', certificate.key], ['example.com', 'example.test']];
   const files = recipe(name, pairs);
   for (const [path, text] of Object.entries(files)) {
-    const place = path.startsWith(folder) ? path : join(folder, replaced(path, [['/etc/nginx/', '']]));
+    const place = join(folder, path.replace(/^\/etc\/\w+\//, ''));
     mkdirSync(dirname(place), { recursive: true });
     writeFileSync(place, text);
   }
