@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: ISC
-// The machine: what is due next, channels, crashes, the life of core. Runs in the simulator.
+// What is due next, and that it happens; schedules. Runs in the simulator.
 // 1. Nothing but the seed decides: no clock, no address, no order of a hash table.
 // 2. Within a channel messages keep their order; between channels they do not.
-// 3. A crash of core in the middle is a copy of the tables as they were at one of its stores, put back when
-// the
-//    call returns; what core said after that store was never sent.
 #include "sim/world.h"
 
 #include "core/flow.h"
-#include "sessions/write_parts.h"
+#include "sim/channel.h"
+#include "sim/machine.h"
 
 #include <sodium.h>
 #include <stdarg.h>
@@ -22,11 +20,6 @@
 uint64_t world_wall_s(const struct world *world)
 {
     return world->wall_base_s + world->now_ns / WORLD_S;
-}
-
-static struct core_time time_of(const struct world *world)
-{
-    return (struct core_time){.mono_ns = world->now_ns, .wall_s = world_wall_s(world)};
 }
 
 void world_note(struct world *world, const char *format, ...)
@@ -87,379 +80,6 @@ uint64_t world_delay(struct world *world, uint64_t typical_ns)
     return delay;
 }
 
-// ---- channels
-
-struct packet *packet_new(struct view data, uint64_t due_ns)
-{
-    struct packet *packet = malloc(sizeof(*packet) + data.size);
-    if (packet == NULL) {
-        abort();
-    }
-    *packet = (struct packet){.due_ns = due_ns, .size = data.size};
-    memcpy(packet->data, data.data, data.size);
-    return packet;
-}
-
-static void queue_put(struct world *world, struct queue *queue, struct view data)
-{
-    uint64_t due_ns = world->now_ns + world_delay(world, WORLD_MS / 5);
-    queue->last_due_ns = due_ns > queue->last_due_ns ? due_ns : queue->last_due_ns;
-    struct packet *packet = packet_new(data, queue->last_due_ns);
-    if (queue->last != NULL) {
-        queue->last->next = packet;
-    } else {
-        queue->first = packet;
-    }
-    queue->last = packet;
-    queue->count++;
-}
-
-static struct packet *queue_take(struct queue *queue)
-{
-    struct packet *packet = queue->first;
-    queue->first = packet->next;
-    queue->last = queue->first == NULL ? NULL : queue->last;
-    queue->count--;
-    return packet;
-}
-
-// What is still under way when one side dies: some of it arrives, in order, the rest never.
-static void queue_cut(struct queue *queue, uint64_t keep)
-{
-    struct queue kept = {.last_due_ns = queue->last_due_ns};
-    while (queue->first != NULL) {
-        struct packet *packet = queue_take(queue);
-        if (kept.count >= keep) {
-            free(packet);
-            continue;
-        }
-        packet->next = NULL;
-        *(kept.last != NULL ? &kept.last->next : &kept.first) = packet;
-        kept.last = packet;
-        kept.count++;
-    }
-    *queue = kept;
-}
-
-static void queue_clear(struct queue *queue)
-{
-    queue_cut(queue, 0);
-    queue->last_due_ns = 0;
-}
-
-void world_to_core(struct world *world, uint32_t link, struct view packet)
-{
-    if (world->link[link].alive && world->core != NULL) {
-        queue_put(world, &world->link[link].to_core, packet);
-    }
-}
-
-bool world_from_client(struct world *world, uint32_t link, struct view packet)
-{
-    if (!world->link[link].alive || !world->link[link].open || world->core == NULL) {
-        return false;
-    }
-    queue_put(world, &world->link[link].to_core, packet);
-    return true;
-}
-
-static uint32_t link_of(enum wire_role role, uint16_t index)
-{
-    switch ((unsigned)role) {
-    case WIRE_FRONT:
-        return index < WORLD_FRONTS ? index : WORLD_LINKS;
-    case WIRE_CTL:
-        return WORLD_CTL;
-    case WIRE_STORE:
-        return WORLD_STORE;
-    case WIRE_HASH:
-        return WORLD_HASH;
-    case WIRE_KEY:
-        return WORLD_KEY;
-    default:
-        return WORLD_LINKS;
-    }
-}
-
-// ---- core's side: entering it, and dying in it
-
-static void at_store(void *context)
-{
-    struct world *world = context;
-    if (++world->cut_count == world->cut_at && !world->cut) {
-        world->cut = true;
-        memcpy(world->sessions_copy, world->sessions_map, world->sessions_size);
-        memcpy(world->accounts_copy, world->accounts_map, world->accounts_size);
-    }
-}
-
-static bool core_says(void *owner, enum wire_role role, uint16_t index, struct view packet)
-{
-    struct world *world = owner;
-    at_store(world);
-    if (world->cut) {
-        return false;
-    }
-    if (role == WIRE_SUPERVISOR) {
-        struct wire_setup_link link;
-        if (wire_setup_link_decode(packet, &link)) {
-            world->setup_token_size = link.token.size;
-            memcpy(world->setup_token, link.token.data, link.token.size);
-        }
-        return true;
-    }
-    struct link *link = &world->link[link_of(role, index)];
-    if (!wire_permitted(packet, WIRE_CORE, role)) {
-        world_fail(world, "core says message %u to role %u, which it may not", wire_peek(packet), role);
-    }
-    if (!link->open || (!world->calm && role != WIRE_FRONT && role != WIRE_CTL &&
-                        chance_of(&world->chance, world->crash / 8))) {
-        return false; // its queue is full
-    }
-    if (link->alive) {
-        queue_put(world, &link->from_core, packet);
-    }
-    return true;
-}
-
-static void core_enter(struct world *world)
-{
-    world->cut = false;
-    world->cut_count = 0;
-    world->cut_at =
-        !world->calm && chance_of(&world->chance, world->crash) ? 1 + chance_below(&world->chance, 40) : 0;
-}
-
-static void core_leave(struct world *world)
-{
-    if (world->cut) {
-        world->cut = false;
-        world->cuts++;
-        memcpy(world->sessions_map, world->sessions_copy, world->sessions_size);
-        memcpy(world->accounts_map, world->accounts_copy, world->accounts_size);
-        world_note(world, "core dies in the middle");
-        world_core_crash(world);
-    } else {
-        world->cut_at = 0;
-    }
-}
-
-static bool allocate(void *context, enum sessions_which which, uint64_t offset, uint64_t size)
-{
-    (void)context;
-    (void)which;
-    (void)offset;
-    (void)size;
-    return true;
-}
-
-static void link_up(struct world *world, uint32_t number)
-{
-    struct link *link = &world->link[number];
-    link->open = true;
-    link->eof_ns = WORLD_OFF;
-    link->to_core.last_due_ns = link->from_core.last_due_ns = 0;
-    core_enter(world);
-    core_peer_up(world->core, time_of(world), link->role, link->index);
-    core_leave(world);
-    if (world->core == NULL) {
-        return;
-    }
-    if (number == WORLD_STORE) {
-        fake_store_greet(world);
-    } else if (number == WORLD_HASH) {
-        fake_hash_greet(world);
-    }
-}
-
-static void link_down(struct world *world, uint32_t number)
-{
-    struct link *link = &world->link[number];
-    link->eof_ns = WORLD_OFF;
-    queue_clear(&link->to_core);
-    if (link->open && world->core != NULL) {
-        link->open = false;
-        core_enter(world);
-        core_peer_down(world->core, time_of(world), link->role, link->index);
-        core_leave(world);
-    }
-}
-
-static void drain_rings(struct world *world)
-{
-    struct seen_note note;
-    for (size_t i = 0; i < WORLD_FRONTS; i++) {
-        while (world->core != NULL && seen_take(&world->taker[i], &note)) {
-            struct id16 selector;
-            core_enter(world);
-            core_seen(world->core, time_of(world), note.selector, note.seen_s);
-            core_leave(world);
-            memcpy(selector.byte, note.selector, 16);
-            int session = model_session_find(&world->model, &selector);
-            if (world->core != NULL && session >= 0 && world->model.session[session].seen_s < note.seen_s) {
-                world->model.session[session].seen_s = note.seen_s;
-            }
-        }
-    }
-}
-
-// The tables as the core before left them; core may die here too.
-static bool tables_open(struct world *world)
-{
-    world->writer = (struct sessions_writer){.sessions = (struct sessions_file *)world->sessions_map,
-                                             .accounts = (struct accounts_file *)world->accounts_map,
-                                             .sessions_size = world->sessions_size,
-                                             .accounts_size = world->accounts_size,
-                                             .allocate = allocate,
-                                             .context = world,
-                                             .step = at_store,
-                                             .step_context = world};
-    core_enter(world);
-    if (world->cut_at != 0) {
-        world->cut_at = 1 + chance_below(&world->chance, 2000);
-    }
-    if (writer_open(&world->writer) == SESSIONS_OPEN_FAILED) {
-        world_fail(world, "the tables can't be opened");
-    }
-    if (world->cut) {
-        sessions_writer_release(&world->writer);
-        memcpy(world->sessions_map, world->sessions_copy, world->sessions_size);
-        memcpy(world->accounts_map, world->accounts_copy, world->accounts_size);
-        world->cut = false;
-        world->core_restart_ns = world->now_ns + world_delay(world, 50 * WORLD_MS);
-        world_note(world, "core dies while it opens the tables");
-        return false;
-    }
-    const char *wrong = sessions_verify(&world->writer);
-    if (wrong != NULL) {
-        world_fail(world, "the tables of a new core: %s", wrong);
-    }
-    return true;
-}
-
-void world_core_start(struct world *world)
-{
-    struct hash32 seed;
-    world->core_restart_ns = WORLD_OFF;
-    if (!tables_open(world)) {
-        return;
-    }
-    chance_fill(&world->chance, seed.byte, sizeof(seed.byte));
-    world->core = core_new(&world->settings, &world->writer, &seed,
-                           (struct core_port){.send = core_says, .owner = world}, time_of(world));
-    if (world->core == NULL) {
-        abort();
-    }
-    world->away_s += (world->now_ns - world->core_died_ns) / WORLD_S + 1;
-    world->tick_ns = world->now_ns + world_delay(world, CORE_TICK_MS * WORLD_MS);
-    world_note(world, "core starts");
-    for (size_t i = 0; i < WORLD_FRONTS; i++) {
-        seen_taker_init(&world->taker[i], world->page[i]);
-    }
-    drain_rings(world);
-    fake_store_finish(world);
-    fake_crew_reset(&world->hash); // answers to an old core go nowhere
-    fake_crew_reset(&world->key);
-    for (uint32_t i = 0; i < WORLD_LINKS && world->core != NULL; i++) {
-        queue_clear(&world->link[i].to_core);
-        queue_clear(&world->link[i].from_core);
-        if (i <= WORLD_CTL) {
-            clients_lost(world, i);
-        }
-        if (world->link[i].alive) {
-            link_up(world, i);
-        }
-    }
-}
-
-void world_core_crash(struct world *world)
-{
-    core_free(&world->core);
-    sessions_writer_release(&world->writer);
-    world->restarts++;
-    world->tick_ns = WORLD_OFF;
-    world->core_died_ns = world->now_ns;
-    world->core_restart_ns = world->now_ns + world_delay(world, 60 * WORLD_MS);
-    for (uint32_t i = 0; i < WORLD_LINKS; i++) {
-        struct link *link = &world->link[i];
-        link->open = false;
-        link->eof_ns = WORLD_OFF;
-        queue_clear(&link->to_core);
-        queue_cut(&link->from_core, chance_below(&world->chance, link->from_core.count + 1));
-    }
-    world_note(world, "core is dead");
-}
-
-static void process_crash(struct world *world, uint32_t number)
-{
-    struct link *link = &world->link[number];
-    if (!link->alive) {
-        return;
-    }
-    world_note(world, "process %u dies", number);
-    link->alive = false;
-    queue_clear(&link->from_core);
-    queue_cut(&link->to_core, chance_below(&world->chance, link->to_core.count + 1));
-    link->restart_ns = world->now_ns + world_delay(world, 60 * WORLD_MS);
-    if (link->open) {
-        link->eof_ns = world->now_ns + world_delay(world, WORLD_MS);
-        link->eof_ns = link->to_core.first != NULL && link->eof_ns < link->to_core.last_due_ns
-                           ? link->to_core.last_due_ns
-                           : link->eof_ns;
-    }
-    if (number <= WORLD_CTL) {
-        clients_lost(world, number);
-    } else if (number == WORLD_STORE) {
-        fake_store_crash(world);
-    } else {
-        fake_crew_reset(number == WORLD_HASH ? &world->hash : &world->key);
-    }
-}
-
-static void process_start(struct world *world, uint32_t number)
-{
-    struct link *link = &world->link[number];
-    link->restart_ns = WORLD_OFF;
-    link->alive = true;
-    world_note(world, "process %u starts", number);
-    if (number < WORLD_FRONTS) {
-        seen_putter_init(&world->putter[number], world->page[number]);
-    }
-    if (world->core != NULL) {
-        link_down(world, number);
-    }
-    if (world->core != NULL) {
-        queue_clear(&link->from_core);
-        link_up(world, number);
-    }
-}
-
-// The whole machine: the tables are gone, what is durable stays.
-static void machine_crash(struct world *world)
-{
-    world_note(world, "the machine restarts: tables gone");
-    if (world->core != NULL) {
-        world_core_crash(world);
-    }
-    for (uint32_t i = 0; i < WORLD_LINKS; i++) {
-        process_crash(world, i);
-        queue_clear(&world->link[i].from_core);
-        queue_clear(&world->link[i].to_core);
-    }
-    memset(world->sessions_map, 0, world->sessions_size);
-    memset(world->accounts_map, 0, world->accounts_size);
-    for (size_t i = 0; i < WORLD_FRONTS; i++) {
-        memset(world->page[i], 0, SEEN_RING_BYTES);
-    }
-    for (uint32_t i = 0; i < world->model.session_count; i++) {
-        struct model_session *session = &world->model.session[i];
-        session->gone = session->ended != MODEL_NEVER && !session->ended_soft ? session->gone : MODEL_NEVER;
-        session->may_end += session->ended_soft;
-        session->ended = session->ended_soft ? MODEL_NEVER : session->ended;
-        session->seen_s = session->created_s; // what was noted since may not be stored
-    }
-}
-
 // ---- what happens
 
 static void deliver_to_core(struct world *world, uint32_t number)
@@ -470,9 +90,9 @@ static void deliver_to_core(struct world *world, uint32_t number)
     trace_packet(world, number, true, data);
     const struct wire_row *row = wire_row_find(wire_peek(data));
     world_note(world, "%u -> core %s", number, row != NULL ? row->name : "?");
-    core_enter(world);
-    bool fine = core_packet(world->core, time_of(world), link->role, link->index, data);
-    core_leave(world);
+    machine_enter(world);
+    bool fine = core_packet(world->core, machine_time(world), link->role, link->index, data);
+    machine_leave(world);
     if (!fine) {
         world_fail(world, "core ends the channel of process %u after %s", number,
                    row != NULL ? row->name : "?");
@@ -503,13 +123,13 @@ static void tick(struct world *world)
 {
     world->tick_ns =
         world->now_ns + (world->calm ? CORE_TICK_MS * WORLD_MS : world_delay(world, CORE_TICK_MS * WORLD_MS));
-    drain_rings(world);
+    machine_drain_rings(world);
     if (world->core == NULL) {
         return;
     }
-    core_enter(world);
-    core_tick(world->core, time_of(world));
-    core_leave(world);
+    machine_enter(world);
+    core_tick(world->core, machine_time(world));
+    machine_leave(world);
 }
 
 static void jump(struct world *world)
@@ -536,7 +156,7 @@ static void misfortune(struct world *world)
             world_core_crash(world);
         }
     } else if (which < 850) {
-        process_crash(world, (uint32_t)chance_below(&world->chance, WORLD_LINKS));
+        machine_process_crash(world, (uint32_t)chance_below(&world->chance, WORLD_LINKS));
     } else if (which < 950) {
         jump(world);
     } else if (which < 965) {
@@ -614,10 +234,10 @@ static void happen(struct world *world, const struct next *next)
         deliver_from_core(world, next->link);
         break;
     case DUE_EOF:
-        link_down(world, next->link);
+        machine_link_down(world, next->link);
         break;
     case DUE_START:
-        process_start(world, next->link);
+        machine_process_start(world, next->link);
         break;
     case DUE_CORE:
         world_core_start(world);
