@@ -139,6 +139,13 @@ uint64_t flow_next_id(struct core *core, struct flow *flow)
     return flow->id;
 }
 
+// The end of a wait that begins now; a flow whose life is over is answered at the next tick.
+static uint64_t wait_end_ms(const struct core *core, const struct flow *flow)
+{
+    uint64_t end_ms = core->now_ms + FLOW_ASK_MS;
+    return end_ms < flow->deadline_ms ? end_ms : flow->deadline_ms;
+}
+
 void flow_ask(struct core *core, struct flow *flow, enum wire_role role, flow_step step)
 {
     assert(flow->step == NULL && !flow->question.failed);
@@ -146,7 +153,7 @@ void flow_ask(struct core *core, struct flow *flow, enum wire_role role, flow_st
     flow->step = step;
     flow->resent = 0;
     flow->asked_ns = core->now.mono_ns;
-    flow->ask_deadline_ms = core->now_ms + FLOW_ASK_MS;
+    flow->ask_deadline_ms = wait_end_ms(core, flow);
     // Not sent (the process is being restarted): it will be asked when it is back, or the deadline answers.
     core_say(core, role, 0, &flow->question);
 }
@@ -166,7 +173,7 @@ void flow_enter_gate(struct core *core, struct flow *flow, flow_step then)
 {
     flow->then = then;
     flow->gate_entered_ns = core->now.mono_ns;
-    flow->ask_deadline_ms = core->now_ms + FLOW_ASK_MS;
+    flow->ask_deadline_ms = wait_end_ms(core, flow);
     switch (gate_enter(&core->hash_gate, &flow->ticket, core->now_ms)) {
     case GATE_ENTERED:
         go_on(core, flow);

@@ -17,6 +17,11 @@ static void changed(struct core *core, struct flow *flow, const struct answer *a
         flow_unavailable(core, flow, WIRE_BUSY, 1);
         return;
     }
+    if (answer->store.outcome == WIRE_STORE_NOT_FOUND) {
+        flow_refuse(core, flow, keep != NULL ? WIRE_NOT_SIGNED_IN : WIRE_NOT_FOUND,
+                    "The account was just deleted.");
+        return;
+    }
     if (answer->store.outcome != WIRE_STORE_OK) {
         flow_store_failed(core, flow, answer);
         return;
@@ -109,6 +114,10 @@ static void verify_current(struct core *core, struct flow *flow, const struct an
 static void account_known(struct core *core, struct flow *flow, const struct answer *answer)
 {
     struct view rows = answer->store.rows;
+    if (answer->store.outcome == WIRE_STORE_NOT_FOUND) { // just deleted
+        flow_refuse(core, flow, WIRE_NOT_SIGNED_IN, "");
+        return;
+    }
     if (answer->store.outcome != WIRE_STORE_OK || !flow_keep_account(flow, &rows)) {
         flow_store_failed(core, flow, answer);
         return;
