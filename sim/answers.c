@@ -4,6 +4,8 @@
 
 #include <sodium.h>
 
+#define ANSWER_S_MAX 18 // a flow's life is 15 s, and ticks are late here
+
 static struct model_account *account_of(struct world *world, const struct request *request)
 {
     return &world->model.account[request->account];
@@ -321,6 +323,15 @@ static void refused(struct world *world, struct request *request, enum wire_reas
     }
 }
 
+// When nothing goes wrong core is short of nothing, but that two changes of one account may meet.
+static void unavailable(struct world *world, const struct request *request, enum wire_reason reason)
+{
+    if (world->fortunate && reason != WIRE_BUSY && reason != WIRE_HASH_BUSY && reason != WIRE_STARTING) {
+        world_fail(world, "request %llu (kind %u) is unavailable (%s) and nothing is wrong",
+                   (unsigned long long)request->id, request->kind, wire_reason_name(reason));
+    }
+}
+
 void clients_answer(struct world *world, uint32_t link, struct view packet)
 {
     struct wire_reply reply;
@@ -344,6 +355,10 @@ void clients_answer(struct world *world, uint32_t link, struct view packet)
     world_note(world, "request %llu (kind %u): outcome %u %s, session %d target %d account %d",
                (unsigned long long)reply.request, request->kind, reply.outcome,
                wire_reason_name(reply.reason), request->session, request->target, request->account);
+    if (reply.answered_ns - reply.received_ns > ANSWER_S_MAX * WORLD_S) {
+        world_fail(world, "request %llu (kind %u) took %.1f s", (unsigned long long)reply.request,
+                   request->kind, (double)(reply.answered_ns - reply.received_ns) / 1e9);
+    }
     request->used = false;
     world->clients_in_flight--;
     world->answered[reply.outcome & 3]++;
@@ -351,7 +366,9 @@ void clients_answer(struct world *world, uint32_t link, struct view packet)
         granted(world, request, reply.rows);
     } else if (reply.outcome == WIRE_REFUSED) {
         refused(world, request, reply.reason, reply.detail);
-    } else if (reply.outcome != WIRE_UNAVAILABLE) {
+    } else if (reply.outcome == WIRE_UNAVAILABLE) {
+        unavailable(world, request, reply.reason);
+    } else {
         world_fail(world, "an outcome that does not exist");
     }
 }

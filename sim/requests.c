@@ -149,8 +149,17 @@ int choose_session(struct world *world)
     if (count == 0) {
         return -1;
     }
-    uint32_t window = chance_of(&world->chance, 600) && count > 12 ? 12 : count;
-    return (int)(count - 1 - chance_below(&world->chance, window));
+    uint32_t window = chance_of(&world->chance, 500) && count > 12 ? 12 : count;
+    uint32_t chosen = count - 1 - (uint32_t)chance_below(&world->chance, window);
+    // Mostly one that nothing is known to have ended.
+    for (int i = 0; i < 8 && chance_of(&world->chance, 900); i++) {
+        const struct model_session *session = &world->model.session[chosen];
+        if (session->ended == MODEL_NEVER && session->gone == MODEL_NEVER) {
+            break;
+        }
+        chosen = (uint32_t)chance_below(&world->chance, count);
+    }
+    return (int)chosen;
 }
 
 int choose_account(struct world *world)

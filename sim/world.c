@@ -121,8 +121,9 @@ static void deliver_from_core(struct world *world, uint32_t number)
 
 static void tick(struct world *world)
 {
-    world->tick_ns =
-        world->now_ns + (world->calm ? CORE_TICK_MS * WORLD_MS : world_delay(world, CORE_TICK_MS * WORLD_MS));
+    uint64_t wait_ns = world_delay(world, CORE_TICK_MS * WORLD_MS);
+    uint64_t longest_ns = world->calm ? CORE_TICK_MS * WORLD_MS : 2 * WORLD_S; // later is hung, and killed
+    world->tick_ns = world->now_ns + (wait_ns < longest_ns ? wait_ns : longest_ns);
     machine_drain_rings(world);
     if (world->core == NULL) {
         return;
@@ -387,6 +388,7 @@ static void settings_choose(struct world *world)
     world->slow = (uint32_t[]){0, 20, 100, 300}[chance_below(&world->chance, 4)];
     world->chaos = (uint32_t[]){0, 300, 700, 1000}[chance_below(&world->chance, 4)];
     world->crash = (uint32_t[]){0, 2, 10, 40}[chance_below(&world->chance, 4)];
+    world->fortunate = world->slow == 0 && world->chaos == 0 && world->crash == 0;
     // A tight table is full at about 110 sessions: what has no place takes the miss path for ever.
     world->tight = chance_of(&world->chance, 150);
     world->sessions_size = sessions_file_size(world->tight ? 0 : SESSIONS_ROOM);

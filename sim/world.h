@@ -136,7 +136,7 @@ struct world {
     // the tables, their copy for a crash in the middle, and the readers
     uint8_t *sessions_map, *accounts_map, *sessions_copy, *accounts_copy;
     uint64_t sessions_size, accounts_size;
-    bool tight;
+    bool tight, fortunate;
     struct sessions_writer writer;
     struct sessions_reader reader;
     struct seen_page *page[WORLD_FRONTS];
