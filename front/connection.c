@@ -145,6 +145,7 @@ static bool hold(struct connection *connection, struct intake *intake, uint8_t *
         connection_close(connection);
         return false;
     }
+    wipe(data, size);
     intake_copy(&held->intake, intake);
     if (held->intake.accepted_ns == 0) {
         held->intake.accepted_ns = clock_mono_ns();
@@ -413,7 +414,7 @@ static bool receive_held(struct connection *connection)
     room = room < 2048 ? (held->in.size < 4096 ? 4096 : held->in.size) : room;
     size_t bound = held->in.size_max - held->in.size;
     room = room > bound ? bound : room;
-    uint8_t *to = room == 0 ? NULL : bytes_reserve(&held->in, room);
+    uint8_t *to = room == 0 ? NULL : held_reserve(held, room);
     if (to == NULL) {
         connection_close(connection);
         return false;

@@ -55,7 +55,8 @@ struct exchange {
     bool has_credentials; // `credentials` was filled in
     uint8_t minor;
     uint16_t status;
-    uint64_t trace; // 0: none yet
+    uint32_t retry_after_s; // of a page that shows its form again
+    uint64_t trace;         // 0: none yet
     struct credentials credentials;
 };
 

@@ -24,6 +24,23 @@ struct held *held_new(const struct http_limits *limits)
     return held;
 }
 
+uint8_t *held_reserve(struct held *held, size_t size)
+{
+    struct bytes *in = &held->in;
+    if (size > in->capacity - in->size && in->data != NULL) {
+        struct bytes larger;
+        bytes_init(&larger, in->size_max);
+        if (bytes_reserve(&larger, in->size + size) == NULL || !bytes_append_view(&larger, bytes_view(in))) {
+            bytes_release(&larger);
+            return NULL;
+        }
+        wipe(in->data, in->size);
+        bytes_release(in);
+        *in = larger;
+    }
+    return bytes_reserve(in, size);
+}
+
 void held_free(struct held **at)
 {
     struct held *held = *at;

@@ -18,6 +18,9 @@ struct held {
 // NULL: out of memory.
 struct held *held_new(const struct http_limits *limits);
 void held_free(struct held **held);
+// Room for `size` more bytes behind held->in; NULL: over the bound, or out of memory. What was there before
+// is wiped when it moves.
+uint8_t *held_reserve(struct held *held, size_t size);
 // A few are kept for the next ones; this frees them.
 void held_free_spare(void);
 

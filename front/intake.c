@@ -45,6 +45,7 @@ static void take_chunks(struct intake *intake, uint8_t *data, size_t *size)
     // What follows the framing that was used moves up behind the content.
     memmove(data + at + content, data + at + consumed, *size - at - consumed);
     *size -= consumed - content;
+    wipe(data + *size, consumed - content); // where the content stood before
     if (verdict == HTTP_REFUSED) {
         intake->request.reason = intake->chunked.reason;
         intake->phase = INTAKE_REFUSED;

@@ -46,10 +46,11 @@ static void take(struct listener *listener, int fd, const struct sockaddr_storag
     uint32_t now = front_mono_s(front);
     struct peer peer = peer_of(address);
     bool tls = settings->tls != NULL && !listener->unix_socket;
-    // A trusted proxy carries everyone: it is one source only by its address.
-    struct source *source =
-        peer_is_trusted(&settings->trusted, &peer) ? NULL : sources_get(&front->sources, peer.address, now);
-    if (front->penalties_until_s > now && sources_penalty(&front->sources, peer.address, now) > 0) {
+    // A trusted proxy carries everyone: its requests are told apart when they are read.
+    bool trusted = peer_is_trusted(&settings->trusted, &peer);
+    struct source *source = trusted ? NULL : sources_get(&front->sources, peer.address, now);
+    if (!trusted && front->penalties_until_s > now &&
+        sources_penalty(&front->sources, peer.address, now) > 0) {
         refuse(fd, penalised, tls, STATS_connections_refused_penalty);
     } else if (front->connection_count >= settings->connections_max) {
         refuse(fd, full, tls, STATS_connections_refused_full);

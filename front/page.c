@@ -150,6 +150,9 @@ void page_answer(struct exchange *exchange, unsigned status, bool fine)
     answer_begin(exchange, status);
     bytes_append_view(answer_out(exchange), bytes_view(&exchange->settings->page_headers));
     answer_header(exchange, VIEW("Content-Type"), VIEW("text/html; charset=utf-8"));
+    if (exchange->retry_after_s > 0) {
+        answer_header_u64(exchange, VIEW("Retry-After"), exchange->retry_after_s);
+    }
     answer_out(exchange)->failed |= !fine;
     answer_end(exchange, bytes_view(&exchange->front->page));
 }

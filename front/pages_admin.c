@@ -104,6 +104,7 @@ static void list_again(struct ask *before, const struct wire_reply *reply)
     struct exchange *exchange = &before->exchange;
     struct page_trouble trouble = page_trouble_of(reply);
     exchange->status = (uint16_t)trouble.status;
+    exchange->retry_after_s = trouble.retry_after_s;
     struct ask *ask = ask_new(exchange, "account_list", on_list);
     if (ask != NULL) {
         ask_adopt_kept(ask, before);
@@ -192,6 +193,7 @@ static void user_again(struct ask *before, const struct wire_reply *reply)
     struct exchange *exchange = &before->exchange;
     struct page_trouble trouble = page_trouble_of(reply);
     exchange->status = (uint16_t)trouble.status;
+    exchange->retry_after_s = trouble.retry_after_s;
     struct ask *ask = ask_new(exchange, "account_show", on_user);
     if (ask != NULL) {
         ask->flags = (before->flags & PAGE_ADMINISTRATOR) | trouble.in;

@@ -86,6 +86,7 @@ static void show_login(struct exchange *exchange, struct view rd, struct view us
         page.error = trouble->text;
         page.error_in = trouble->in;
         status = trouble->status;
+        exchange->retry_after_s = trouble->retry_after_s;
     }
     bytes_reset(&exchange->front->page);
     page_answer(exchange, status, pages_login(&exchange->front->page, &page));
@@ -223,6 +224,7 @@ static void show_register(struct exchange *exchange, struct view rd, struct view
         page.error = trouble->text;
         page.error_in = trouble->in;
         status = trouble->status;
+        exchange->retry_after_s = trouble->retry_after_s;
     }
     bytes_reset(&exchange->front->page);
     page_answer(exchange, status, pages_register(&exchange->front->page, &page));
@@ -305,6 +307,7 @@ static void show_setup(struct exchange *exchange, struct view token, struct view
         page.error = trouble->text;
         page.error_in = trouble->in;
         status = trouble->status;
+        exchange->retry_after_s = trouble->retry_after_s;
     }
     bytes_reset(&exchange->front->page);
     page_answer(exchange, status, pages_setup(&exchange->front->page, &page));
@@ -438,6 +441,7 @@ static void ask_account(struct exchange *exchange, struct view notice, const str
                         struct ask *before)
 {
     exchange->status = trouble == NULL ? 0 : (uint16_t)trouble->status;
+    exchange->retry_after_s = trouble == NULL ? 0 : trouble->retry_after_s;
     struct ask *ask = ask_new(exchange, "session_list", on_account);
     if (ask == NULL) {
         return;

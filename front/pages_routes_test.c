@@ -159,6 +159,58 @@ static void a_wrong_current_password_shows_the_page_again(void **state)
     close(client);
 }
 
+static void a_form_outlives_the_look_up_of_its_session(void **state)
+{
+    (void)state;
+    struct view packet;
+    struct wire_session_lookup lookup;
+    struct wire_password_change change;
+    uint8_t opened[64];
+    rig_core_connect(&rig);
+    int client = rig_connect(&rig);
+    rig_say(&rig, client,
+            rig_with("POST /account/password HTTP/1.1\r\nHost: a\r\nOrigin: http://auth.example.com\r\n"
+                     "Cookie: stayd=%s\r\n" FORM "Content-Length: 20\r\n\r\ncurrent=a%62&new=bcd"
+                     "GET /livez HTTP/1.1\r\nHost: a\r\n\r\n",
+                     "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8"));
+    assert_int_equal(rig_core_hear(&rig, &packet), WIRE_MESSAGE_session_lookup);
+    assert_true(wire_session_lookup_decode(packet, &lookup));
+    rig_row_account(&rig, "ada", "staff");
+    rig_core_reply(&rig, lookup.request, WIRE_GRANTED, WIRE_REASON_NONE);
+    assert_int_equal(rig_core_hear(&rig, &packet), WIRE_MESSAGE_password_change);
+    assert_true(wire_password_change_decode(packet, &change));
+    assert_int_equal(change.sealed_current.size, 2 + crypto_box_SEALBYTES);
+    assert_int_equal(crypto_box_seal_open(opened, change.sealed_current.data, change.sealed_current.size,
+                                          rig.public_key.byte, rig.secret_key.byte),
+                     0);
+    assert_memory_equal(opened, "ab", 2);
+    rig_row_grant(&rig, 7);
+    rig_core_reply(&rig, change.request, WIRE_GRANTED, WIRE_REASON_NONE);
+    assert_true(rig_hear(&rig, client));
+    rig_has(rig.heard, "Location: /account?done=password\r\n");
+    rig_has(rig.heard, "live\n");
+    close(client);
+}
+
+static void a_throttled_form_says_for_how_long(void **state)
+{
+    (void)state;
+    struct view packet;
+    struct wire_login login;
+    rig_core_connect(&rig);
+    int client = rig_connect(&rig);
+    rig_say(&rig, client,
+            "POST /login HTTP/1.1\r\nHost: a\r\n" FORM "Content-Length: 25\r\n\r\n"
+            "username=ada&password=abc");
+    assert_int_equal(rig_core_hear(&rig, &packet), WIRE_MESSAGE_login);
+    assert_true(wire_login_decode(packet, &login));
+    rig_core_reply(&rig, login.request, WIRE_REFUSED, WIRE_THROTTLED);
+    assert_true(rig_hear(&rig, client));
+    rig_has(rig.heard, "HTTP/1.1 429 ");
+    rig_has(rig.heard, "Retry-After: 1\r\n");
+    close(client);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
@@ -168,6 +220,8 @@ int main(void)
         TEST(the_account_page_and_its_form_token),
         TEST(strangers_are_sent_to_log_in),
         TEST(a_wrong_current_password_shows_the_page_again),
+        TEST(a_form_outlives_the_look_up_of_its_session),
+        TEST(a_throttled_form_says_for_how_long),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
