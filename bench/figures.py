@@ -187,6 +187,23 @@ def idle_memory(_):
 # ---- logins
 
 
+def login_load(server, seconds, cores):
+    """Closed model, enough at once to keep every worker busy."""
+    done = load(server.port, cores, mode="login", connections=4 * len(CORES), seconds=seconds, users=20000,
+                sources=1 << 20, password=PASSWORD)
+    if done["failed"] or set(done["status"]) != {"200"}:
+        raise RuntimeError(f"log-ins were not all granted: {done}")
+    return done
+
+
+def logins_for_cpu_second(server, seconds):
+    """What one core can do with nobody else on it."""
+    pids = server.pids()
+    before = Cpu(pids)
+    done = login_load(server, seconds, CLIENT_CORES)
+    return done["answered"] / (Cpu(pids).since(before)[0] / 1e9)
+
+
 def logins(run_):
     server = Stayd(trusted_proxies="127.0.0.1")
     server.seed(0, 20000)
@@ -195,10 +212,7 @@ def logins(run_):
 
     def ours(seconds):
         before = Cpu(pids)
-        done = load(server.port, set(CORES), mode="login", connections=4 * len(CORES), seconds=seconds, users=20000,
-                    sources=1 << 20, password=PASSWORD)
-        if done["failed"] or set(done["status"]) != {"200"}:
-            raise RuntimeError(f"log-ins were not all granted: {done}")
+        done = login_load(server, seconds, set(CORES))
         return {"rate": done["per_second"], "cpu": done["answered"] / (Cpu(pids).since(before)[0] / 1e9)}
 
     def bare(seconds):
@@ -221,7 +235,7 @@ def checks_during_logins(run_):
     server.seed(sessions, 20000)
     server.start()
     server.warm(sessions, 60)
-    able = run([ARGON, "--threads", "1", "--seconds", "1"], SERVER_CORES)["per_second"]
+    able = logins_for_cpu_second(server, 2)
     quiet = load(server.port, connections=CONNECTIONS, seconds=run_.seconds(6), sessions=sessions, rate=1000)
     storm = subprocess.Popen(load_command(server.port, mode="login", connections=1000, seconds=run_.seconds(12),
                                           rate=5 * able, users=20000, sources=1 << 20, password=PASSWORD),
