@@ -111,9 +111,10 @@ static void log_death(const struct death *death)
     log_u64(&line, "index", death->index);
     log_u64(&line, "pid", (uint64_t)death->pid);
     log_text(&line, "cause", cause_text(death->cause));
-    if (WIFSIGNALED(death->status)) {
+    if (WIFSIGNALED(death->status) || crash_known(death)) {
         log_text(&line, "signal", signal_text(death, room));
-    } else {
+    }
+    if (WIFEXITED(death->status)) {
         log_u64(&line, "status", (uint64_t)WEXITSTATUS(death->status));
     }
     log_u64(&line, "lived_ms", death->lived_ms);
@@ -170,9 +171,10 @@ static void file_text(const struct death *death, const char *when, struct bytes 
     char address[46];
     bytes_append_format(text, "%s %u %s at %s\n", death->name, death->index, cause_text(death->cause), when);
     bytes_append_format(text, "pid %d, lived %llu ms\n", death->pid, (unsigned long long)death->lived_ms);
-    if (WIFSIGNALED(death->status)) {
+    if (WIFSIGNALED(death->status) || crash_known(death)) {
         bytes_append_format(text, "signal %s\n", signal_text(death, room));
-    } else {
+    }
+    if (WIFEXITED(death->status)) {
         bytes_append_format(text, "exit status %d\n", WEXITSTATUS(death->status));
     }
     if (death->page == NULL || !stats_page_fits(death->page)) {

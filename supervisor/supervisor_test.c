@@ -239,6 +239,9 @@ static void a_crash_is_explained_and_its_source_penalised(void **state)
 static void a_hung_child_is_replaced(void **state)
 {
     (void)state;
+#ifdef __SANITIZE_THREAD__
+    skip(); // its runtime puts signals off until a call that a hung process never makes
+#endif
     size_t at = start();
     kill(pid_of("stayd-hash"), SIGUSR2);
     at = wait_for("event=process_died name=stayd-hash", at);
