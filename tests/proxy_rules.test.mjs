@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: ISC
 // Access rules through the real proxies, mostly over stayd's Unix socket: what stayd allowed is what the app got.
 import assert from 'node:assert/strict';
+import { Agent } from 'node:https';
 import { after, test } from 'node:test';
 import { Client, raw } from './lib/http.mjs';
 import { until } from './lib/process.mjs';
@@ -152,6 +153,20 @@ for (const [proxy, unix] of [['nginx', true], ['caddy', true], ['haproxy', false
     await until(async () => (await site.server.ctlJson('audit', 'list'))
       .some(({ event, source }) => event === 'login' && source === '127.3.3.3'), { what: 'the client’s address in the audit trail' });
     assert.doesNotMatch(site.server.output, /203\.0\.113\.5/);
+  });
+
+  test(`${proxy}: changed rules count from the next request on, on connections that stay`, async () => {
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    const person = site.client('a', { agent, headers: { cookie: cookies.ada } });
+    assert.equal((await person.get('/')).status, 200);
+    assert.equal((await person.get('/admin')).status, 403);
+    site.server.reload({}, [{ path: '/admin', allow: true }]);
+    await until(async () => (await person.get('/admin')).status === 200, { what: 'the new rules' });
+    assert.equal((await person.get('/')).status, 403);
+    site.server.reload({}, rules);
+    await until(async () => (await person.get('/')).status === 200, { what: 'the old rules' });
+    assert.equal((await person.get('/admin')).status, 403);
+    agent.destroy();
   });
 
   if (unix) test(`${proxy}: stayd itself believes only the proxy, and only one word from it`, async () => {
