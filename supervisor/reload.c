@@ -21,8 +21,9 @@ static int common_passwords_open(void)
     ssize_t got = readlink("/proc/self/exe", path, sizeof path - 1);
     path[got > 0 ? got : 0] = '\0';
     char *slash = strrchr(path, '/');
-    if (slash != NULL) {
-        snprintf(slash, sizeof path - (size_t)(slash - path), "/../keeper/common-passwords");
+    static const char *const beside[] = {"/../share/stayd/common-passwords", "/../keeper/common-passwords"};
+    for (size_t i = 0; slash != NULL && i < sizeof beside / sizeof beside[0]; i++) {
+        snprintf(slash, sizeof path - (size_t)(slash - path), "%s", beside[i]);
         int fd = open(path, O_RDONLY | O_CLOEXEC);
         if (fd >= 0) {
             return fd;

@@ -55,6 +55,7 @@ static int executable_open(const char *folder, const char *name, char *path, siz
 bool spawn_init(struct spawn *spawn, char *why, size_t why_size)
 {
     char self[900];
+    char moved[1000];
     for (size_t i = 0; i < STATS_ROLE_COUNT; i++) {
         spawn->executable[i] = -1;
     }
@@ -62,11 +63,15 @@ bool spawn_init(struct spawn *spawn, char *why, size_t why_size)
         snprintf(why, why_size, "/proc/self/exe: %s (is /proc mounted?)", strerror(errno));
         return false;
     }
+    snprintf(moved, sizeof moved, "%s/../libexec/stayd", self); // an installation that was moved as a whole
     for (const struct topology_role *role = topology_roles; role->role != 0; role++) {
         const char *name = stats_role_name((uint32_t)role->stats);
         int *fd = &spawn->executable[role->stats];
         char *path = spawn->path[role->stats];
         *fd = executable_open(self, name, path, sizeof spawn->path[0]);
+        if (*fd < 0) {
+            *fd = executable_open(moved, name, path, sizeof spawn->path[0]);
+        }
         if (*fd < 0) {
             *fd = executable_open(STAYD_LIBEXECDIR, name, path, sizeof spawn->path[0]);
         }
