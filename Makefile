@@ -7,10 +7,10 @@ FUZZ_SECONDS ?= 60
 SIM_SCHEDULES ?= 100000
 
 .DEFAULT_GOAL := build
-.PHONY: help build run check asan tsan fuzz sim bench tidy install clean
+.PHONY: help build run check asan tsan fuzz sim bench tidy screenshots install clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## build into build/, executables in build/bin
 	@tools/deps build
@@ -47,6 +47,11 @@ bench: ## measure, each figure beside its reference; writes build/bench.json
 
 tidy: ## format, banned functions, include rules of the rooms, paths in the docs
 	@tools/tidy
+
+screenshots: ## photograph the pages with example data into docs/pictures/
+	@tools/deps check
+	@tools/build plain
+	@node tools/screenshots.mjs >/dev/null
 
 install: ## install below DESTDIR, with prefix=/usr/local
 	@tools/deps build

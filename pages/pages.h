@@ -15,9 +15,9 @@
 //   /account/password           current, new, username (for password managers; to be ignored)
 //   /account/sessions/end       id, or others=1
 //   /admin/users/add            username, display_name, email, groups, password
-//   /admin/users/set            username, and either display_name, email, groups, or disabled=1, or
-//   disabled=0 /admin/users/invite         email, groups /admin/users/sessions/end   username, and id or
-//   all=1
+//   /admin/users/set            username, and display_name, email, groups, or disabled=1 (0)
+//   /admin/users/invite         groups, days
+//   /admin/users/sessions/end   username, and id or all=1
 // and the links: /login?rd=, /register?rd=, /account, /admin, /admin?q=, /admin?q=&after=, /admin?user=
 //
 // The Content-Security-Policy they are made for:
