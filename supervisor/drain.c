@@ -67,6 +67,16 @@ static void on_deadline(struct ev_loop *loop, ev_timer *timer, int revents)
     kill_all(supervisor, supervisor->drain_stage);
 }
 
+// As soon as the fronts have closed theirs too, who comes now is told so by the kernel, and tries elsewhere,
+// instead of waiting in a queue that nobody reads.
+static void close_listeners(struct supervisor *supervisor)
+{
+    for (unsigned i = 0; i < supervisor->listeners; i++) {
+        listener_release(&supervisor->listener[i]);
+    }
+    supervisor->listeners = 0;
+}
+
 void drain_begin(struct supervisor *supervisor, int exit_status)
 {
     if (supervisor->state == SUPERVISOR_DRAINING) {
@@ -82,5 +92,6 @@ void drain_begin(struct supervisor *supervisor, int exit_status)
     ev_timer_init(&supervisor->drain_deadline, on_deadline, 0, 0);
     supervisor->drain_deadline.data = supervisor;
     stage_begin(supervisor);
+    close_listeners(supervisor);
     drain_step(supervisor);
 }
