@@ -154,21 +154,20 @@ static void granted_invite(struct world *world, struct view rows)
     }
 }
 
-// The caller's own, when it shows an account.
-static void judge_caller(struct world *world, const struct request *request, struct view rows)
+// A listed session is the caller's and is not over; one that is live is listed.
+static void judge_list(struct world *world, const struct request *request, struct view *rows)
 {
-    struct wire_account_public account = {0};
+    uint32_t account = world->model.session[request->session].account, count = 0;
+    uint64_t listed[MODEL_SESSIONS / 64] = {0};
     struct wire_session_public shown;
-    while (rows.size > 0 && wire_record_peek(rows) == WIRE_RECORD_session_public) {
-        if (!wire_session_public_next(&rows, &shown)) {
-            world_fail(world, "a row that can't be read");
-        }
+    for (; wire_session_public_next(rows, &shown); count++) {
         for (uint32_t i = 0; i < world->model.session_count; i++) {
             const struct model_session *session = &world->model.session[i];
             if (memcmp(session->public_id.byte, shown.public_id.byte, 16) != 0) {
                 continue;
             }
-            if (session->account != world->model.session[request->session].account) {
+            listed[i / 64] |= 1ull << (i % 64);
+            if (session->account != account) {
                 world_fail(world, "session %d is shown another's session %u", request->session, i);
             }
             if (session->ended < request->issued) {
@@ -176,6 +175,22 @@ static void judge_caller(struct world *world, const struct request *request, str
             }
         }
     }
+    for (uint32_t i = 0; i < world->model.session_count && request->kind == REQUEST_LIST && count < 100;
+         i++) {
+        const struct model_session *session = &world->model.session[i];
+        if (session->account == account && session->granted < request->issued && session->may_end == 0 &&
+            session->ended == MODEL_NEVER && !judge_time_may_end(world, session) &&
+            (listed[i / 64] >> (i % 64) & 1) == 0) {
+            world_fail(world, "session %u is live and is not listed", i);
+        }
+    }
+}
+
+// The caller's own, when it shows an account.
+static void judge_caller(struct world *world, const struct request *request, struct view rows)
+{
+    struct wire_account_public account = {0};
+    judge_list(world, request, &rows);
     bool has_account = (request->kind == REQUEST_LOOKUP || request->kind == REQUEST_SHOW) &&
                        wire_account_public_next(&rows, &account);
     judge_valid(world, request->session, request->issued, request->wall_s, account.name, account.groups,

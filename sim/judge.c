@@ -12,7 +12,7 @@
 
 #define CLOCK_S 3 // jumps and rounding
 
-static bool time_may_end(const struct world *world, const struct model_session *session)
+bool judge_time_may_end(const struct world *world, const struct model_session *session)
 {
     uint64_t late_s = world->wall_high_s + CLOCK_S;
     uint32_t idle_s = world->settings.session_idle_s;
@@ -54,7 +54,7 @@ void judge_invalid(struct world *world, int number, bool check)
 {
     struct model_session *session = &world->model.session[number];
     world->invalid++;
-    if (time_may_end(world, session)) {
+    if (judge_time_may_end(world, session)) {
         return;
     }
     if (session->ended == MODEL_NEVER && session->may_end == 0) {
@@ -182,7 +182,7 @@ static void judge_sessions(struct world *world)
         if (check == SESSIONS_VALID && idle_s > 0 && wall_s > session->used_s + idle_s + world->away_s + 10) {
             world_fail(world, "at rest: session %u should have expired by idleness", i);
         }
-        if (time_may_end(world, session)) {
+        if (judge_time_may_end(world, session)) {
             session->may_end = 1000000; // from here on only its end is certain
             continue;
         }

@@ -208,6 +208,7 @@ void world_core_crash(struct world *world)
     core_free(&world->core);
     sessions_writer_release(&world->writer);
     world->restarts++;
+    world->draining = false;
     world->tick_ns = WORLD_OFF;
     world->core_died_ns = world->now_ns;
     world->core_restart_ns = world->now_ns + world_delay(world, 60 * WORLD_MS);

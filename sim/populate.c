@@ -80,10 +80,10 @@ static void populate_session(struct world *world, uint32_t account, const struct
 void clients_populate(struct world *world)
 {
     struct id16 id;
-    uint32_t accounts = 2 + (uint32_t)chance_below(&world->chance, MODEL_ACCOUNTS - 2);
+    uint32_t accounts = 1 + (uint32_t)chance_below(&world->chance, world->accounts);
     for (uint32_t i = 0; i < accounts; i++) {
         populate_account(world, i, &id);
-        for (uint64_t n = chance_below(&world->chance, world->tight ? 26 : 6);
+        for (uint64_t n = chance_below(&world->chance, world->crowded ? 200 / world->accounts : 6);
              n > 0 && world->model.session_count < 140; n--) {
             populate_session(world, i, &id);
         }

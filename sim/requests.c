@@ -164,7 +164,7 @@ int choose_session(struct world *world)
 
 int choose_account(struct world *world)
 {
-    return (int)chance_below(&world->chance, MODEL_ACCOUNTS);
+    return (int)chance_below(&world->chance, world->accounts);
 }
 
 // The newest password that may hold.

@@ -130,7 +130,14 @@ static void tick(struct world *world)
     }
     machine_enter(world);
     core_tick(world->core, machine_time(world));
+    bool drained = world->draining && core_drain(world->core);
     machine_leave(world);
+    if (drained && world->core != NULL) {
+        if (world->core->counters.flows_active != 0) {
+            world_fail(world, "core has drained and has flows");
+        }
+        world_core_crash(world); // the supervisor starts another
+    }
 }
 
 static void jump(struct world *world)
@@ -156,12 +163,14 @@ static void misfortune(struct world *world)
         if (world->core != NULL) {
             world_core_crash(world);
         }
-    } else if (which < 850) {
+    } else if (which < 700) {
         machine_process_crash(world, (uint32_t)chance_below(&world->chance, WORLD_LINKS));
-    } else if (which < 950) {
+    } else if (which < 800) {
         jump(world);
-    } else if (which < 965) {
+    } else if (which < 815) {
         machine_crash(world);
+    } else if (which < 850) {
+        world->draining = world->core != NULL;
     } else {
         fake_store_set_mode(world, (enum store_mode)chance_below(&world->chance, 3));
     }
@@ -333,6 +342,7 @@ static uint8_t *map_new(uint64_t size)
 void world_init(struct world *world)
 {
     memset(world, 0, sizeof(*world));
+    world->crowded = world->tight || chance_of(&world->chance, 100);
     world->sessions_size = sessions_file_size(SESSIONS_ROOM);
     world->accounts_size = (accounts_file_size(SESSIONS_ROOM) + 4095) & ~4095ull;
     world->sessions_map = map_new(world->sessions_size);
@@ -388,9 +398,11 @@ static void settings_choose(struct world *world)
     world->slow = (uint32_t[]){0, 20, 100, 300}[chance_below(&world->chance, 4)];
     world->chaos = (uint32_t[]){0, 300, 700, 1000}[chance_below(&world->chance, 4)];
     world->crash = (uint32_t[]){0, 2, 10, 40}[chance_below(&world->chance, 4)];
+    world->accounts = 1 + (uint32_t)chance_below(&world->chance, MODEL_ACCOUNTS);
     world->fortunate = world->slow == 0 && world->chaos == 0 && world->crash == 0;
     // A tight table is full at about 110 sessions: what has no place takes the miss path for ever.
     world->tight = chance_of(&world->chance, 150);
+    world->crowded = world->tight || chance_of(&world->chance, 100);
     world->sessions_size = sessions_file_size(world->tight ? 0 : SESSIONS_ROOM);
 }
 
@@ -409,6 +421,7 @@ static void begin(struct world *world, uint64_t seed)
     world->away_s = 0;
     world->core_died_ns = world->now_ns;
     world->setup_token_size = 0;
+    world->draining = false;
     world->phc_count = 0;
     settings_choose(world);
     memset(world->sessions_map, 0, world->sessions_size);

@@ -136,7 +136,8 @@ struct world {
     // the tables, their copy for a crash in the middle, and the readers
     uint8_t *sessions_map, *accounts_map, *sessions_copy, *accounts_copy;
     uint64_t sessions_size, accounts_size;
-    bool tight, fortunate;
+    bool tight, crowded, fortunate;
+    uint32_t accounts; // how many there may be
     struct sessions_writer writer;
     struct sessions_reader reader;
     struct seen_page *page[WORLD_FRONTS];
@@ -147,7 +148,7 @@ struct world {
     struct core_settings settings;
     uint64_t core_restart_ns, tick_ns, core_died_ns, away_s;
     uint64_t cut_at, cut_count; // the store or message of this event at which core dies
-    bool cut;
+    bool cut, draining;
     char setup_token[64];
     size_t setup_token_size;
     // the others
@@ -217,6 +218,8 @@ void judge_valid(struct world *world, int session, uint64_t begin, uint64_t wall
                  struct view groups, bool has_account);
 // `check`: it was a check (or its look-up), which from here on must not be valid again.
 void judge_invalid(struct world *world, int session, bool check);
+// It may have expired, absolutely or by idleness.
+bool judge_time_may_end(const struct world *world, const struct model_session *session);
 void judge_pending(struct world *world);
 void judge_calm(struct world *world);
 
