@@ -89,6 +89,11 @@ static void register_refused(struct core *core, struct flow *flow, enum wire_rea
 
 static void session_granted(struct core *core, struct flow *flow, const struct answer *answer)
 {
+    if (answer->store.outcome == WIRE_STORE_CONFLICT || answer->store.outcome == WIRE_STORE_NOT_FOUND) {
+        flow_refuse(core, flow, WIRE_NOT_SIGNED_IN,
+                    "The account was changed as soon as it was there. Log in.");
+        return;
+    }
     if (answer->store.outcome != WIRE_STORE_OK) {
         // The account is there; logging in makes the session.
         flow_store_failed(core, flow, answer);
