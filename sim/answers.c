@@ -338,7 +338,8 @@ static void refused(struct world *world, struct request *request, enum wire_reas
     }
 }
 
-// When nothing goes wrong core is short of nothing, but that two changes of one account may meet.
+// When nothing goes wrong core is short of nothing, but that two changes of one account may meet. A restart
+// of the store, of hash or of key makes requests late, not fail: they are asked again.
 static void unavailable(struct world *world, const struct request *request, enum wire_reason reason)
 {
     if (world->fortunate && reason != WIRE_BUSY && reason != WIRE_HASH_BUSY && reason != WIRE_STARTING) {

@@ -159,7 +159,9 @@ static void misfortune(struct world *world)
     if (!chance_of(&world->chance, world->chaos)) {
         return;
     }
-    if (which < 250) {
+    if (world->gentle) {
+        machine_process_crash(world, WORLD_STORE + (uint32_t)chance_below(&world->chance, 3));
+    } else if (which < 250) {
         if (world->core != NULL) {
             world_core_crash(world);
         }
@@ -399,7 +401,12 @@ static void settings_choose(struct world *world)
     world->chaos = (uint32_t[]){0, 300, 700, 1000}[chance_below(&world->chance, 4)];
     world->crash = (uint32_t[]){0, 2, 10, 40}[chance_below(&world->chance, 4)];
     world->accounts = 1 + (uint32_t)chance_below(&world->chance, MODEL_ACCOUNTS);
-    world->fortunate = world->slow == 0 && world->chaos == 0 && world->crash == 0;
+    world->gentle = chance_of(&world->chance, 80);
+    if (world->gentle) {
+        world->slow = world->crash = 0;
+        world->chaos = 300;
+    }
+    world->fortunate = world->gentle || (world->slow == 0 && world->chaos == 0 && world->crash == 0);
     // A tight table is full at about 110 sessions: what has no place takes the miss path for ever.
     world->tight = chance_of(&world->chance, 150);
     world->crowded = world->tight || chance_of(&world->chance, 100);

@@ -136,7 +136,9 @@ struct world {
     // the tables, their copy for a crash in the middle, and the readers
     uint8_t *sessions_map, *accounts_map, *sessions_copy, *accounts_copy;
     uint64_t sessions_size, accounts_size;
-    bool tight, crowded, fortunate;
+    bool tight, crowded;
+    bool gentle;       // of all processes only store, hash and key die, now and then
+    bool fortunate;    // nothing happens that a client may notice
     uint32_t accounts; // how many there may be
     struct sessions_writer writer;
     struct sessions_reader reader;
