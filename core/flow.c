@@ -2,7 +2,8 @@
 // Flows: the pool, questions and answers, replies, the gate before hashing. Runs in core; pure.
 // 1. An id names a place and a question: id % CORE_FLOWS_MAX is the place; an answer to an older question
 // fits nothing.
-// 2. A flow that ends gives back its place at the gate, and wipes what it held.
+// 2. A flow that ends gives back its place at the gate and what it was charged for a guess that nobody
+// judged, and wipes what it held.
 #include "core/flow.h"
 
 #include <assert.h>
@@ -49,6 +50,7 @@ void flow_end(struct core *core, struct flow *flow)
     assert(flow->active && flow->step == NULL);
     gate_forget(&core->hash_gate, &flow->ticket);
     flow_leave_gate(core, flow, 0);
+    flow_give_back(core, flow);
     forget(&flow->question);
     forget(&flow->request);
     forget(&flow->account_bytes);
@@ -59,6 +61,24 @@ void flow_end(struct core *core, struct flow *flow)
     core->free_place[core->free_count++] = flow->place;
     core->counters.flows_active--;
     flow_gate_turn(core);
+}
+
+// ---- guesses
+
+void flow_charge(struct core *core, struct flow *flow)
+{
+    throttle_charge(core->throttle, flow->key_kind, flow->key_account, core->now_ms);
+    throttle_charge(core->throttle, THROTTLE_SOURCE, flow->key_source, core->now_ms);
+    flow->charged = true;
+}
+
+void flow_give_back(struct core *core, struct flow *flow)
+{
+    if (flow->charged) {
+        throttle_give_back(core->throttle, flow->key_kind, flow->key_account, core->now_ms);
+        throttle_give_back(core->throttle, THROTTLE_SOURCE, flow->key_source, core->now_ms);
+        flow->charged = false;
+    }
 }
 
 // ---- replies

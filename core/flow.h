@@ -114,7 +114,8 @@ struct flow {
     char groups[WIRE_GROUPS_MAX + 1];
     char phc[WIRE_PHC_MAX + 1];
     struct flow_grant grant;
-    bool charged, device_known;
+    bool charged; // a guess that is not judged yet: given back unless it was wrong
+    bool device_known;
     struct throttle_key key_account, key_source;
     enum throttle_kind key_kind;
     struct gate_ticket ticket;
@@ -235,6 +236,10 @@ void flow_load_account(struct core *core, struct flow *flow, struct view name, f
 // Takes the account row out of rows; false when it is not there.
 [[nodiscard]] bool flow_keep_account(struct flow *flow, struct view *rows);
 // Waits for a place at hashing; goes on at `then` (with answer NULL) or answers HASH_BUSY.
+// Charges a guess to key_account and key_source, each only where it is set.
+void flow_charge(struct core *core, struct flow *flow);
+// It was right, or was not tried. Nothing where nothing is charged. A wrong guess sets `charged` to false.
+void flow_give_back(struct core *core, struct flow *flow);
 void flow_enter_gate(struct core *core, struct flow *flow, flow_step then);
 void flow_leave_gate(struct core *core, struct flow *flow, uint32_t service_us);
 void flow_gate_turn(struct core *core); // hands free places to those who wait

@@ -5,7 +5,8 @@
 //
 // 1. An unknown name, an account without a password and a wrong password take the same steps and get the same
 // answer.
-// 2. A guess is charged before it is tried and given back only when it was right, or could not be tried.
+// 2. A guess is charged before it is tried and given back only when it was right, or could not be tried
+//    (the gate refused it, hashing was away, a deadline passed): flow_end does that.
 #include "core/flow.h"
 
 #include "core/names.h"
@@ -65,22 +66,6 @@ void on_login(struct core *core, struct flow *flow)
     ASK_STORE(core, flow, account_found, store_account_by_name, .name = view_of_cstr(flow->name));
 }
 
-static void charge(struct core *core, struct flow *flow)
-{
-    throttle_charge(core->throttle, flow->key_kind, flow->key_account, core->now_ms);
-    throttle_charge(core->throttle, THROTTLE_SOURCE, flow->key_source, core->now_ms);
-    flow->charged = true;
-}
-
-static void give_back(struct core *core, struct flow *flow)
-{
-    if (flow->charged) {
-        throttle_give_back(core->throttle, flow->key_kind, flow->key_account, core->now_ms);
-        throttle_give_back(core->throttle, THROTTLE_SOURCE, flow->key_source, core->now_ms);
-        flow->charged = false;
-    }
-}
-
 static void hash_step(struct core *core, struct flow *flow, const struct answer *answer);
 
 // Failures count for the account's name as it is stored: another spelling is no new start.
@@ -108,7 +93,7 @@ static void throttle_step(struct core *core, struct flow *flow)
         flow_throttled(core, flow, wait_ms);
         return;
     }
-    charge(core, flow);
+    flow_charge(core, flow);
     flow_enter_gate(core, flow, hash_step);
 }
 
@@ -143,16 +128,16 @@ static void hashed(struct core *core, struct flow *flow, const struct answer *an
     flow->hash_us = hash->hash_us;
     flow_leave_gate(core, flow, hash->hash_us);
     if (hash->verdict == WIRE_HASH_UNAVAILABLE) {
-        give_back(core, flow);
         core->counters.logins_unavailable++;
         flow_unavailable(core, flow, core->hash.up ? WIRE_HASH_BUSY : WIRE_HASH_DOWN, 1);
         return;
     }
     if (hash->verdict != WIRE_HASH_OK || !flow->has_account || flow->account.phc.size == 0) {
+        flow->charged = false;
         login_refused(core, flow, WIRE_WRONG_CREDENTIALS);
         return;
     }
-    give_back(core, flow);
+    flow_give_back(core, flow);
     throttle_clear(core->throttle, flow->key_account);
     if ((flow->account.flags & WIRE_ACCOUNT_DISABLED_FLAG) != 0) {
         login_refused(core, flow, WIRE_ACCOUNT_DISABLED);

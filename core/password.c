@@ -91,15 +91,14 @@ static void current_verified(struct core *core, struct flow *flow, const struct 
     const struct wire_hash_reply *hash = &answer->hash;
     flow->hash_wait_us = hash->wait_us;
     flow->hash_us = hash->hash_us;
-    if (hash->verdict == WIRE_HASH_UNAVAILABLE || hash->verdict == WIRE_HASH_OK) {
-        throttle_give_back(core->throttle, flow->key_kind, flow->key_account, core->now_ms);
-    }
     if (hash->verdict == WIRE_HASH_UNAVAILABLE) {
         flow_unavailable(core, flow, core->hash.up ? WIRE_HASH_BUSY : WIRE_HASH_DOWN, 1);
     } else if (hash->verdict != WIRE_HASH_OK || flow->account.phc.size == 0) {
+        flow->charged = false;
         audit(core, flow, "password_change", flow->account.name, "wrong_credentials", VIEW(""));
         flow_refuse(core, flow, WIRE_WRONG_CREDENTIALS, "The current password is not right.");
     } else {
+        flow_give_back(core, flow);
         hash_new(core, flow, NULL); // the place at the gate is kept
     }
 }
@@ -129,7 +128,7 @@ static void account_known(struct core *core, struct flow *flow, const struct ans
         flow_throttled(core, flow, wait_ms);
         return;
     }
-    throttle_charge(core->throttle, flow->key_kind, flow->key_account, core->now_ms);
+    flow_charge(core, flow);
     flow_enter_gate(core, flow, verify_current);
 }
 

@@ -82,6 +82,7 @@ static void register_refused(struct core *core, struct flow *flow, enum wire_rea
                              struct view detail)
 {
     core->counters.registrations_refused++;
+    flow->charged = false; // the source pays for what was refused, not for an account it made
     audit(core, flow, is_setup(flow) ? "setup" : "register", view_of_cstr(flow->name),
           wire_reason_name(reason), VIEW(""));
     flow_refuse_view(core, flow, reason, detail);
@@ -212,16 +213,16 @@ static void invite_found(struct core *core, struct flow *flow, const struct answ
     }
 }
 
-// Every try to register costs a hash and may reveal a name: a source that fails often must wait.
+// A try to register may reveal a name: a source that is refused often must wait.
 static bool source_may_try(struct core *core, struct flow *flow)
 {
-    struct throttle_key key = throttle_key_of_source(core->throttle, flow->origin.source);
-    uint32_t wait_ms = throttle_wait_ms(core->throttle, THROTTLE_SOURCE, key, core->now_ms);
+    flow->key_source = throttle_key_of_source(core->throttle, flow->origin.source);
+    uint32_t wait_ms = throttle_wait_ms(core->throttle, THROTTLE_SOURCE, flow->key_source, core->now_ms);
     if (wait_ms > 0) {
         flow_throttled(core, flow, wait_ms);
         return false;
     }
-    throttle_charge(core->throttle, THROTTLE_SOURCE, key, core->now_ms);
+    flow_charge(core, flow);
     return true;
 }
 

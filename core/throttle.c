@@ -102,8 +102,16 @@ static uint32_t delay_ms(const struct place *place)
     return delay > policy->max_ms ? policy->max_ms : (uint32_t)delay;
 }
 
+static bool is_no_key(struct throttle_key key)
+{
+    return key.half[0] == 0 && key.half[1] == 0;
+}
+
 static struct place *find(struct throttle *throttle, struct throttle_key key)
 {
+    if (is_no_key(key)) { // it would be found in every free place
+        return NULL;
+    }
     struct place *set = &throttle->place[key.half[1] % (THROTTLE_PLACES / THROTTLE_WAYS) * THROTTLE_WAYS];
     for (size_t i = 0; i < THROTTLE_WAYS; i++) {
         if (set[i].key.half[0] == key.half[0] && set[i].key.half[1] == key.half[1]) {
@@ -145,6 +153,9 @@ uint32_t throttle_wait_ms(struct throttle *throttle, enum throttle_kind kind, st
 void throttle_charge(struct throttle *throttle, enum throttle_kind kind, struct throttle_key key,
                      uint64_t now_ms)
 {
+    if (is_no_key(key)) {
+        return;
+    }
     struct place *place = find(throttle, key);
     if (place == NULL) {
         place = make_room(throttle, key, now_ms);

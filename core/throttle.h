@@ -8,8 +8,8 @@
 //   account   5 free, then 1 s doubling up to 15 min; half is forgiven every 10 min
 //   device    10 free, the same otherwise: strangers who hammer an account don't slow its owner's own
 //   browsers source    50 free, then 1 s doubling (every 5) up to 30 s; half is forgiven every minute, so
-//   that people behind
-//             one address don't punish each other for long
+//   that people
+//             behind one address don't punish each other for long
 // An address is a whole IPv4 address or an IPv6 /64. Unknown names are kept like known ones: no oracle.
 #ifndef CORE_THROTTLE_H
 #define CORE_THROTTLE_H
@@ -21,7 +21,7 @@ enum { THROTTLE_PLACES = 65536, THROTTLE_WAYS = 8 };
 enum throttle_kind { THROTTLE_ACCOUNT = 1, THROTTLE_DEVICE = 2, THROTTLE_SOURCE = 3 };
 
 struct throttle_key {
-    uint64_t half[2]; // a keyed hash of kind and name; 0, 0 is no key
+    uint64_t half[2]; // a keyed hash of kind and name; 0, 0 is no key: never charged, nothing to wait for
 };
 
 struct throttle;

@@ -92,10 +92,22 @@ static void the_table_is_bounded_and_keeps_the_worst(void **state)
     assert_true(throttle_wait_ms(t, THROTTLE_ACCOUNT, bad, 10) > 0);
 }
 
+static void no_key_is_charged_nothing(void **state)
+{
+    struct throttle *t = *state;
+    struct throttle_key none = {{0, 0}};
+    for (int i = 0; i < 20; i++) {
+        throttle_charge(t, THROTTLE_ACCOUNT, none, 10);
+    }
+    throttle_give_back(t, THROTTLE_ACCOUNT, none, 10);
+    assert_int_equal(throttle_wait_ms(t, THROTTLE_ACCOUNT, none, 10), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(delays_grow_and_are_forgiven, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(no_key_is_charged_nothing, set_up, tear_down),
         cmocka_unit_test_setup_teardown(success_leaves_no_mark, set_up, tear_down),
         cmocka_unit_test_setup_teardown(one_key_does_not_slow_another, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_shared_address_is_slowed_for_a_short_while_only, set_up, tear_down),
