@@ -10,9 +10,13 @@ import { startStayd } from './lib/stayd.mjs';
 
 let server;
 
+// It is printed once the store has said that it is empty: readiness does not wait for that.
+const linkPrinted = (on) => until(() => on.setupLink(), { what: 'the set-up link' });
+
 before(async () => {
   server = await startStayd({ config: { registration: 'open', ...CHEAP } });
   atEnd(() => server.stop());
+  await linkPrinted(server);
 });
 
 const person = (username, more = {}) => ({ username, email: `${username}@example.net`, password: PASSWORD, ...more });
@@ -81,6 +85,7 @@ test('the link is dead after use, also after a restart', async () => {
 test('the link is dead when stayctl made the first account', async () => {
   const other = await startStayd({ config: CHEAP });
   atEnd(() => other.stop());
+  await linkPrinted(other);
   assert.equal((await clientOf(other).get(other.setupLink())).status, 200);
   await other.addUser('root', PASSWORD, { groups: ['admins'] });
   assert.ok((await clientOf(other).get(other.setupLink())).status >= 400);
