@@ -3,6 +3,7 @@
 // sandboxes.
 #include "base/shared.h"
 
+#include <errno.h>
 #include <stddef.h>
 #include <sys/mman.h>
 
@@ -38,10 +39,14 @@ void *shared_map(int fd, uint64_t size, int protection)
     return map;
 }
 
-void shared_join(void *map, uint64_t from, uint64_t to)
+bool shared_join(void *map, uint64_t from, uint64_t to)
 {
     uint8_t *at = map;
     for (uint64_t number = from / SHARED_HUGE_BYTES; number < to / SHARED_HUGE_BYTES; number++) {
-        (void)madvise(at + number * SHARED_HUGE_BYTES, SHARED_HUGE_BYTES, MADV_COLLAPSE);
+        bool joined = madvise(at + number * SHARED_HUGE_BYTES, SHARED_HUGE_BYTES, MADV_COLLAPSE) == 0;
+        if (!joined && errno != EAGAIN) { // that: somebody else is at one of the pages just now
+            return false;
+        }
     }
+    return true;
 }

@@ -17,7 +17,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { QUEUE_MAX = 8 << 20, CONTROL_QUEUE_MAX = 1 << 20, TABLE_STATS_TICKS = 10 };
+enum { QUEUE_MAX = 8 << 20, CONTROL_QUEUE_MAX = 1 << 20, TABLE_STATS_TICKS = 10, JOIN_REFUSALS_MAX = 8 };
 
 struct table {
     int fd;
@@ -38,6 +38,7 @@ static struct shell {
     ev_io control;
     ev_timer tick;
     unsigned ticks;
+    unsigned join_refusals;
     bool draining;
 } shell = {.sessions.fd = -1, .accounts.fd = -1, .control_fd = -1};
 
@@ -183,15 +184,23 @@ static void on_control(struct ev_loop *loop, ev_io *watcher, int revents)
 
 // ---- memory
 
+// Huge pages, as long as they are to be had.
+static void join(const struct table *table, enum sessions_which which, uint64_t from, uint64_t to)
+{
+    // The accounts' index lies behind the slots, with a gap between them, and is not read at checks.
+    bool at_checks = which == SESSIONS_FILE || to <= accounts_slots_end(table->size);
+    if (at_checks && shell.join_refusals < JOIN_REFUSALS_MAX && !shared_join(table->map, from, to)) {
+        shell.join_refusals++;
+        log_event(LOG_INFO, "small_pages", "the shared tables stay in small pages here: %s", strerror(errno));
+    }
+}
+
 static bool allocate(void *context, enum sessions_which which, uint64_t offset, uint64_t size)
 {
     (void)context;
     const struct table *table = which == SESSIONS_FILE ? &shell.sessions : &shell.accounts;
     if (fallocate(table->fd, 0, (off_t)offset, (off_t)size) == 0) {
-        // The accounts' index lies behind the slots, with a gap between them, and is not read at checks.
-        if (which == SESSIONS_FILE || offset + size <= accounts_slots_end(table->size)) {
-            shared_join(table->map, offset, offset + size);
-        }
+        join(table, which, offset, offset + size);
         return true;
     }
     log_event(LOG_ERROR, "table_full",
