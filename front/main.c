@@ -81,9 +81,14 @@ static bool on_listener(struct shell *shell, const struct wire_memory *memory, i
 static bool on_memory(void *context, const struct wire_memory *memory, int fd)
 {
     struct shell *shell = context;
-    switch (memory->kind) {
-    case WIRE_MEMORY_LISTENER:
+    if (memory->kind == WIRE_MEMORY_LISTENER) {
         return on_listener(shell, memory, fd);
+    }
+    if (shell->running) { // the tables are for life: half of a new pair would name the wrong people
+        close(fd);
+        return true;
+    }
+    switch (memory->kind) {
     case WIRE_MEMORY_SESSIONS:
         shell->sessions = map(fd, memory->size, PROT_READ);
         shell->sessions_size = memory->size;
