@@ -189,6 +189,66 @@ static void readiness_is_cores(void **state)
     close(client);
 }
 
+static void under_https(struct wire_front_config *config)
+{
+    config->public_url = VIEW("https://auth.example.com");
+}
+
+static void for_siblings(struct wire_front_config *config)
+{
+    config->public_url = VIEW("https://auth.example.com");
+    config->cookie_domain = VIEW("example.com");
+    config->rd_hosts = VIEW("other.net");
+}
+
+static const char *logged_in(void (*config)(struct wire_front_config *), bool token)
+{
+    struct view packet;
+    struct wire_login login;
+    rig_end(&rig);
+    rig_begin(&rig, config);
+    rig_core_connect(&rig);
+    int client = rig_connect_from(&rig, "10.0.0.1"); // a trusted proxy, which speaks plain http
+    rig_say(&rig, client,
+            token ? "POST /api/v1/login HTTP/1.1\r\nHost: a\r\nX-Forwarded-Proto: https\r\n"
+                    "Content-Type: application/json\r\nContent-Length: 46\r\n\r\n"
+                    "{\"username\":\"ada\",\"password\":\"b\",\"token\":true}"
+                  : "POST /api/v1/login HTTP/1.1\r\nHost: a\r\nX-Forwarded-Proto: https\r\n"
+                    "Content-Type: application/json\r\nContent-Length: 33\r\n\r\n"
+                    "{\"username\":\"ada\",\"password\":\"b\"}");
+    assert_int_equal(rig_core_hear(&rig, &packet), WIRE_MESSAGE_login);
+    assert_true(wire_login_decode(packet, &login));
+    rig_row_grant(&rig, 5);
+    rig_core_reply(&rig, login.request, WIRE_GRANTED, WIRE_REASON_NONE);
+    assert_true(rig_hear(&rig, client));
+    close(client);
+    return rig.heard;
+}
+
+static void cookies_follow_public_url(void **state)
+{
+    (void)state;
+    const char *heard = logged_in(under_https, false);
+    rig_has(heard, "Set-Cookie: __Host-stayd=");
+    rig_has(heard, "; HttpOnly; SameSite=Lax; Secure\r\n");
+    rig_has(heard, "Set-Cookie: __Host-stayd_device=device1; Path=/; Max-Age=31536000; HttpOnly; "
+                   "SameSite=Strict; Secure");
+    rig_has(heard, "Strict-Transport-Security: ");
+    rig_has_not(heard, "Domain");
+    heard = logged_in(for_siblings, false);
+    rig_has(heard, "Set-Cookie: __Secure-stayd=");
+    rig_has(heard, "; Domain=example.com; HttpOnly; SameSite=Lax; Secure\r\n");
+    int client = rig_connect(&rig);
+    rig_has(rig_ask(&rig, client, "GET /login HTTP/1.1\r\nHost: a\r\n\r\n"),
+            "form-action 'self' https://auth.example.com:* https://example.com:* https://*.example.com:* "
+            "https://other.net:*\r\n");
+    rig_has_not(rig.heard, "Strict-Transport-Security"); // plain http, as far as can be told
+    close(client);
+    heard = logged_in(under_https, true);
+    rig_has(heard, "\"token\":\"");
+    rig_has_not(heard, "__Host-stayd=");
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
@@ -196,6 +256,7 @@ int main(void)
         TEST(login_and_pipelining),       TEST(a_login_in_flight_fails_with_its_core),
         TEST(refusals_have_their_status), TEST(bad_bodies_are_refused),
         TEST(methods_and_paths),          TEST(readiness_is_cores),
+        TEST(cookies_follow_public_url),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
