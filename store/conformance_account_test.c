@@ -102,6 +102,13 @@ static void disabling_ends_all_sessions_and_refuses_new_ones(void **state)
     assert_false(testing_session_is_there(b, 1));
     CONFLICT(b, WIRE_CONFLICT_EPOCH, session_grant, SESSION(1, 1));
     OK(b, session_grant, SESSION(1, 2), .epoch = 1);
+    // Core says how high; the one of two that comes second raises too.
+    for (uint32_t epoch = 5; epoch < 7; epoch++) {
+        OK(b, account_set, .id = testing_id('a', 1), .fields = WIRE_SET_DISABLED, .disabled = 1,
+           .epoch = epoch);
+        assert_int_equal(testing_account(b, 1).epoch, epoch);
+        assert_false(testing_session_is_there(b, 2));
+    }
 }
 
 static void the_last_administrator_can_be_kept(void **state)

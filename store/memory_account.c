@@ -123,7 +123,7 @@ void store_memory_account_set(void *backend, const struct wire_store_account_set
         MEMORY_SET(row->groups, ask->groups);
     }
     if (ask->fields & WIRE_SET_DISABLED) {
-        if (ask->disabled && !is_disabled(row)) {
+        if (ask->disabled && (!is_disabled(row) || ask->epoch > row->epoch)) {
             row->epoch = ask->epoch > row->epoch ? ask->epoch : row->epoch + 1;
             end_sessions(store, row->id, UINT32_MAX, NULL);
         }

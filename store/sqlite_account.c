@@ -151,7 +151,7 @@ static void change(struct wire_account_row *row, const struct wire_store_account
         bool was = (row->flags & WIRE_ACCOUNT_DISABLED_FLAG) != 0;
         row->flags &= ~(uint32_t)WIRE_ACCOUNT_DISABLED_FLAG;
         row->flags |= ask->disabled ? WIRE_ACCOUNT_DISABLED_FLAG : 0;
-        if (ask->disabled && !was) {
+        if (ask->disabled && (!was || ask->epoch > row->epoch)) {
             row->epoch = ask->epoch > row->epoch ? ask->epoch : row->epoch + 1;
         }
     }

@@ -32,8 +32,8 @@ enum store_access { STORE_READ, STORE_WRITE };
 //   expired), NAME (taken);
 //                        the invitation is taken only when the account is added
 //   account_set          the row after the change, or NOT_FOUND; disabling raises the epoch to the
-//                        given one, at least by one, and deletes the sessions; CONFLICT: LAST_ADMINISTRATOR
-//                        (only when asked to keep one)
+//                        given one, at least by one when it was enabled, and deletes the sessions;
+//                        CONFLICT: LAST_ADMINISTRATOR (only when asked to keep one)
 //   account_password     CONFLICT: PASSWORD (not phc_before), EPOCH (not above the account's), DISABLED
 //                        (with_session only); NOT_FOUND
 //   account_rehash       CONFLICT: PASSWORD; NOT_FOUND
