@@ -295,6 +295,10 @@ static bool take_answer(struct core *core, enum wire_role role, struct view pack
     }
     struct flow *flow = fine ? waiting_flow(core, id, role) : NULL;
     if (flow != NULL) { // else: late, its flow is over
+        if (flow->resent > 0 && answer.store.outcome == WIRE_STORE_NO_SPACE) {
+            // Nothing was done this time; what became of the first time is unknown.
+            answer.store.outcome = WIRE_STORE_UNAVAILABLE;
+        }
         answer_flow(core, flow, &answer);
     }
     return fine;
