@@ -223,6 +223,12 @@ static void granted(struct world *world, struct request *request, struct view ro
     } else if (request->session >= 0) {
         judge_caller(world, request, rows);
     }
+    bool reads =
+        request->kind == REQUEST_LOOKUP || request->kind == REQUEST_SHOW || request->kind == REQUEST_LIST;
+    if (!reads && world->core != NULL &&
+        world->audited_count < sizeof(world->audited) / sizeof(world->audited[0])) {
+        world->audited[world->audited_count++] = request->id;
+    }
     switch (request->kind) {
     case REQUEST_LOGIN:
         granted_login(world, request, rows);

@@ -238,6 +238,26 @@ static void judge_accounts(struct world *world)
     }
 }
 
+// Every granted change is in the audit trail, once for each thing it did.
+static void judge_audit(struct world *world)
+{
+    const struct store_memory *store = &world->store.memory;
+    for (uint32_t i = 0; i < world->audited_count; i++) {
+        uint32_t rows = 0;
+        for (size_t k = 0; k < store->audit_count; k++) {
+            const struct memory_audit *row = &store->audit[k];
+            bool granted =
+                row->trace == world->audited[i] && view_equal(MEMORY_VIEW(row->outcome), VIEW("granted"));
+            rows += granted;
+        }
+        if (rows != 1 && store->audit_count < store->rows_max) {
+            world_fail(world, "at rest: request %llu has %u rows in the audit trail",
+                       (unsigned long long)world->audited[i], rows);
+        }
+    }
+    world->audited_count = 0;
+}
+
 void judge_calm(struct world *world)
 {
     const char *wrong = sessions_verify(&world->writer);
@@ -252,4 +272,5 @@ void judge_calm(struct world *world)
     judge_table_entries(world);
     judge_sessions(world);
     judge_accounts(world);
+    judge_audit(world);
 }

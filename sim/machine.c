@@ -209,6 +209,7 @@ void world_core_crash(struct world *world)
     sessions_writer_release(&world->writer);
     world->restarts++;
     world->draining = false;
+    world->audited_count = 0; // what was not stored yet is lost with it
     world->tick_ns = WORLD_OFF;
     world->core_died_ns = world->now_ns;
     world->core_restart_ns = world->now_ns + world_delay(world, 60 * WORLD_MS);

@@ -429,6 +429,7 @@ static void begin(struct world *world, uint64_t seed)
     world->core_died_ns = world->now_ns;
     world->setup_token_size = 0;
     world->draining = false;
+    world->audited_count = 0;
     world->phc_count = 0;
     settings_choose(world);
     memset(world->sessions_map, 0, world->sessions_size);

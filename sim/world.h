@@ -163,6 +163,8 @@ struct world {
     struct request request[WORLD_REQUESTS];
     uint64_t request_id, client_ns, chaos_ns;
     uint32_t clients_in_flight;
+    uint64_t audited[512]; // requests that this core granted since the last rest: the trail must have them
+    uint32_t audited_count;
     // figures
     uint64_t events, restarts, cuts, grants, valid, invalid, unknown, answered[4];
 };
