@@ -121,7 +121,7 @@ static int from_tables(struct core *core, struct flow *flow)
         return -1;
     }
     struct sessions_account_ref ref = {.slot = row.account_slot, .generation = row.account_generation};
-    if (!equal_secret(row.verifier_hash, origin->verifier_hash.byte, 16) || row.state != SESSION_LIVE ||
+    if (!equal_secret(row.verifier_hash, flow->verifier_hash.byte, 16) || row.state != SESSION_LIVE ||
         row.expires <= wall_s(core) || row.idle_expires <= sessions_idle_clock(core->tables)) {
         return 0;
     }
@@ -179,7 +179,7 @@ static void take_row(struct core *core, struct flow *flow, const struct answer *
         look_up_again(core, flow);
         return;
     }
-    if (!equal_secret(session.verifier_hash.byte, flow->origin.verifier_hash.byte, 16) ||
+    if (!equal_secret(session.verifier_hash.byte, flow->verifier_hash.byte, 16) ||
         table_take(core, &flow->account, &session, flow->began) == TABLE_OVER) {
         core->counters.lookups_none++;
         flow_refuse(core, flow, WIRE_NOT_SIGNED_IN, "");

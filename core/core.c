@@ -322,6 +322,13 @@ static bool take_ctl_hello(struct core *core, uint16_t index, struct view packet
     return true;
 }
 
+// The token's secret half is needed as a hash only.
+static void hash_verifier(struct flow *flow)
+{
+    crypto_generichash(flow->verifier_hash.byte, 16, flow->origin.verifier.byte, 16, NULL, 0);
+    wipe(&flow->origin.verifier, sizeof(flow->origin.verifier));
+}
+
 static bool take_request(struct core *core, enum wire_role role, uint16_t index, struct view packet)
 {
     uint16_t number = wire_peek(packet);
@@ -353,6 +360,7 @@ static bool take_request(struct core *core, enum wire_role role, uint16_t index,
         flow_end(core, flow);
         return false;
     }
+    hash_verifier(flow);
     if (role == WIRE_CTL) {
         flow->origin.via = WIRE_VIA_CTL;
     }

@@ -54,6 +54,7 @@ void flow_end(struct core *core, struct flow *flow)
     forget(&flow->question);
     forget(&flow->request);
     forget(&flow->account_bytes);
+    wipe(&flow->ask, sizeof(flow->ask)); // the caller's verifier is in its head
     wipe(&flow->grant, sizeof(flow->grant));
     wipe(flow->phc, sizeof(flow->phc));
     core->lookups -= flow->number == WIRE_MESSAGE_session_lookup;

@@ -75,7 +75,8 @@ struct flow {
     uint32_t client_serial;
     uint16_t number; // of the request
     struct flow_origin origin;
-    struct bytes request; // the packet; the views in `ask` borrow it
+    struct id16 verifier_hash; // of the caller's token; meaningful with origin.has_session
+    struct bytes request;      // the packet; the views in `ask` borrow it
     union {
         struct wire_session_lookup session_lookup;
         struct wire_login login;

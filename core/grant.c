@@ -75,7 +75,7 @@ static void sign_device(struct core *core, struct flow *flow)
 
 static bool is_callers(const struct flow *flow, const uint8_t verifier_hash[16])
 {
-    return equal_secret(verifier_hash, flow->origin.verifier_hash.byte, 16);
+    return equal_secret(verifier_hash, flow->verifier_hash.byte, 16);
 }
 
 static void replaced_found(struct core *core, struct flow *flow, const struct answer *answer)

@@ -302,7 +302,7 @@ void ask_origin_of(struct ask *ask, struct ask_origin *origin)
                                                                   : WIRE_VIA_CHECK);
     if (origin->has_session) {
         memcpy(origin->selector.byte, credentials->selector, 16);
-        memcpy(origin->verifier_hash.byte, credentials->verifier_hash, 16);
+        memcpy(origin->verifier.byte, credentials->verifier, 16);
     }
     if (exchange->request != NULL) {
         struct view agent =

@@ -85,7 +85,7 @@ void ask_answer(struct ask *ask, const struct wire_reply *reply);
 // The head of a message to core, from the exchange of an ask.
 struct ask_origin {
     uint64_t request, trace, accepted_ns, sent_ns;
-    struct id16 source, selector, verifier_hash;
+    struct id16 source, selector, verifier;
     struct view agent;
     uint8_t via, has_session;
     char agent_text[WIRE_AGENT_MAX];
@@ -104,11 +104,13 @@ void ask_origin_of(struct ask *ask, struct ask_origin *origin);
         message_.source = origin_.source;                                                                    \
         message_.has_session = origin_.has_session;                                                          \
         message_.selector = origin_.selector;                                                                \
-        message_.verifier_hash = origin_.verifier_hash;                                                      \
+        message_.verifier = origin_.verifier;                                                                \
         message_.agent = origin_.agent;                                                                      \
         message_.accepted_ns = origin_.accepted_ns;                                                          \
         message_.sent_ns = origin_.sent_ns;                                                                  \
         (void)wire_##name_##_encode(&(ask_)->packet, &message_);                                             \
+        wipe(&message_.verifier, sizeof(message_.verifier));                                                 \
+        wipe(&origin_.verifier, sizeof(origin_.verifier));                                                   \
         ask_send(ask_);                                                                                      \
     } while (0)
 

@@ -60,6 +60,11 @@ static void act_check_forged(struct world *world)
     if (check == SESSIONS_VALID) {
         world_fail(world, "a forged token is valid");
     }
+    if (session >= 0 && chance_of(&world->chance, 500)) {
+        // All that a front can read in the tables.
+        selector = world->model.session[session].selector;
+        verifier = world->model.session[session].verifier_hash;
+    }
     struct request *request =
         request_new(world, REQUEST_LOOKUP, (uint32_t)chance_below(&world->chance, WORLD_FRONTS));
     if (request != NULL) {
@@ -70,7 +75,7 @@ static void act_check_forged(struct world *world)
                                                                           .via = WIRE_VIA_CHECK,
                                                                           .has_session = 1,
                                                                           .selector = selector,
-                                                                          .verifier_hash = verifier});
+                                                                          .verifier = verifier});
         request_send(world, request, &packet);
     }
 }

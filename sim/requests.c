@@ -125,7 +125,11 @@ struct id16 request_selector(struct world *world, int session)
 
 struct id16 request_verifier(struct world *world, int session)
 {
-    return session < 0 ? (struct id16){{0}} : world->model.session[session].verifier_hash;
+    struct id16 verifier = {{0}};
+    if (session >= 0) {
+        memcpy(verifier.byte, world->model.session[session].token + 16, 16);
+    }
+    return verifier;
 }
 
 void request_send(struct world *world, struct request *request, struct bytes *packet)

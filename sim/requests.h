@@ -42,7 +42,7 @@ uint32_t choose_password(struct world *world, int account);
                                    .source = choose_source(world_),                                          \
                                    .has_session = (session_) >= 0,                                           \
                                    .selector = request_selector((world_), (session_)),                       \
-                                   .verifier_hash = request_verifier((world_), (session_)),                  \
+                                   .verifier = request_verifier((world_), (session_)),                       \
                                    .agent = VIEW("sim"),                                                     \
                                    ##__VA_ARGS__});                                                          \
         request_send((world_), (request_), &packet_);                                                        \
