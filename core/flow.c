@@ -92,6 +92,12 @@ static bool client_is_there(const struct core *core, const struct flow *flow)
     return peer != NULL && peer->up && peer->serial == flow->client_serial;
 }
 
+// For the log. Only a name that exists: what else was typed into the name field may be a password.
+static struct view account_name(const struct flow *flow)
+{
+    return flow->has_account ? flow->account.name : view_of_cstr(flow->caller.name);
+}
+
 static void reply(struct core *core, struct flow *flow, enum wire_outcome outcome, enum wire_reason reason,
                   uint32_t retry_after_s, struct view detail, struct view rows)
 {
@@ -103,6 +109,8 @@ static void reply(struct core *core, struct flow *flow, enum wire_outcome outcom
                                                         .reason = (uint8_t)reason,
                                                         .retry_after_s = retry_after_s,
                                                         .detail = view_first(detail, 512),
+                                                        .account = account_name(flow),
+                                                        .actor = view_of_cstr(flow->caller.name),
                                                         .received_ns = flow->started_ns,
                                                         .answered_ns = core->now.mono_ns,
                                                         .gate_us = flow->gate_us,

@@ -74,6 +74,12 @@ static struct view guessed_name(const struct flow *flow)
     return strcmp(flow->name, NO_NAME) == 0 ? flow->ask.login.username : view_of_cstr(flow->name);
 }
 
+// Only a name that exists is written down: what else was typed into the name field may be a password.
+static struct view known_name(const struct flow *flow)
+{
+    return flow->has_account ? flow->account.name : VIEW("");
+}
+
 static void throttle_step(struct core *core, struct flow *flow)
 {
     uint8_t cookie[DEVICE_DATA + DEVICE_MAC];
@@ -89,7 +95,7 @@ static void throttle_step(struct core *core, struct flow *flow)
     }
     if (wait_ms > 0) {
         core->counters.logins_throttled++;
-        audit(core, flow, "login", flow->ask.login.username, "throttled", VIEW(""));
+        audit(core, flow, "login", known_name(flow), "throttled", VIEW(""));
         flow_throttled(core, flow, wait_ms);
         return;
     }
@@ -109,7 +115,7 @@ static void hash_step(struct core *core, struct flow *flow, const struct answer 
 static void login_refused(struct core *core, struct flow *flow, enum wire_reason reason)
 {
     core->counters.logins_refused++;
-    audit(core, flow, "login", flow->ask.login.username, wire_reason_name(reason), VIEW(""));
+    audit(core, flow, "login", known_name(flow), wire_reason_name(reason), VIEW(""));
     flow_refuse(core, flow, reason, "");
 }
 

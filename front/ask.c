@@ -186,6 +186,22 @@ static void stage(struct log_line *line, const char *key, enum stats_histogram h
     stats_time(histogram, took_us * 1000);
 }
 
+// Names that core knows. What was typed into the name field is none before it is granted: it may be a
+// password.
+static void log_names(struct log_line *line, const struct ask *ask, const struct wire_reply *reply)
+{
+    struct view account = reply->account;
+    if (account.size == 0 && reply->outcome == WIRE_GRANTED) {
+        account = ask->kept[KEPT_USERNAME];
+    }
+    if (account.size > 0) {
+        log_view(line, "account", account);
+    }
+    if (reply->actor.size > 0 && !view_equal(reply->actor, account)) {
+        log_view(line, "actor", reply->actor);
+    }
+}
+
 // One line for every change: who, what, how it ended, and where the time went.
 static void log_change(const struct ask *ask, const struct wire_reply *reply, uint64_t answered_ns,
                        uint64_t written_ns)
@@ -197,12 +213,7 @@ static void log_change(const struct ask *ask, const struct wire_reply *reply, ui
     uint64_t core_us = us(reply->received_ns, reply->answered_ns);
     log_begin(&line, reply->outcome == WIRE_UNAVAILABLE ? LOG_WARNING : LOG_INFO, ask->name);
     log_id(&line, "request", ask->exchange.trace);
-    if (ask->kept[KEPT_USERNAME].size > 0) {
-        log_view(&line, "account", ask->kept[KEPT_USERNAME]);
-    }
-    if (ask->kept[KEPT_WHO].size > 0) {
-        log_view(&line, "actor", ask->kept[KEPT_WHO]);
-    }
+    log_names(&line, ask, reply);
     log_address(&line, "source", ask->exchange.client);
     log_text(&line, "outcome", outcomes[reply->outcome < 4 ? reply->outcome : 0]);
     if (reply->reason != WIRE_REASON_NONE) {
