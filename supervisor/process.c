@@ -321,8 +321,8 @@ void process_go(struct process *process)
 
 // ---- heartbeat ----
 
-// A hung process is first asked, by SIGABRT, to write down where it hangs; a quarter of a second later it is
-// killed.
+// A hung process is first asked, by SIGABRT, to write down where it hangs, and ends by that; on a busy
+// machine this takes a moment. One that can't even do that is killed.
 void process_heartbeat(struct process *process)
 {
     if (process->state == PROCESS_STARTING) {
@@ -336,7 +336,9 @@ void process_heartbeat(struct process *process)
         return;
     }
     if (process->hung) {
-        process_kill(process, SIGKILL);
+        if (++process->unanswered >= SUPERVISOR_HEARTBEATS_MISSED_MAX + SUPERVISOR_HUNG_GRACE) {
+            process_kill(process, SIGKILL);
+        }
     } else if (process->unanswered >= SUPERVISOR_HEARTBEATS_MISSED_MAX) {
         process->hung = true;
         log_event(LOG_ERROR, "process_hung", "%s (pid %d) has not answered for %d ms", name_of(process),

@@ -25,6 +25,7 @@ enum {
     SUPERVISOR_PROCESSES_MAX = TOPOLOGY_FRONTS_MAX + 5,
     SUPERVISOR_HEARTBEAT_MS = 250,
     SUPERVISOR_HEARTBEATS_MISSED_MAX = 12, // 3 s without an answer: hung
+    SUPERVISOR_HUNG_GRACE = 4,             // heartbeats from SIGABRT to SIGKILL
     SUPERVISOR_START_MAX_MS = 60 * 1000,   // from exec to ready
     SUPERVISOR_START_TRIES = 3,            // crashes of one child before the first "ready"
     SUPERVISOR_PASSWORD_LISTS_MAX = CONFIG_PASSWORD_LISTS_MAX + 1,
