@@ -166,9 +166,23 @@ static void fail(struct connection *connection)
     }
 }
 
+// A client that was late itself may not have seen yet that the other side closed an idle connection.
+static void close_if_over(struct connection *connection)
+{
+    char byte;
+    ssize_t got = recv(connection->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+    if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR)) {
+        close(connection->fd);
+        connection->fd = -1;
+    }
+}
+
 static void ask(struct connection *connection, uint64_t started_ns)
 {
     char request[REQUEST_MAX];
+    if (connection->fd >= 0 && load.rate > 0) {
+        close_if_over(connection);
+    }
     if (connection->fd < 0) {
         open_connection(connection);
     }
