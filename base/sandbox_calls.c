@@ -55,7 +55,6 @@ static const struct call calls_allowed[] = {
     CALL(sendto, ALL),
     CALL(sendmsg, ALL),
     CALL(close, ALL),
-    CALL(shutdown, ALL),
     CALL(fcntl, ALL),
     CALL(getsockopt, ALL),
     CALL(getsockname, ALL),
@@ -278,6 +277,14 @@ static int rules_options(scmp_filter_ctx filter, int level, const int *options, 
     return failed;
 }
 
+// Only the sending side: reading shut on a listening socket would stop it for all fronts, and leave a socket
+// that MSG_FASTOPEN connects to anywhere without a call of connect.
+static int rules_shutdown(scmp_filter_ctx filter)
+{
+    const struct scmp_arg_cmp sending = SCMP_A1(SCMP_CMP_EQ, SHUT_WR);
+    return rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(shutdown), 1, &sending);
+}
+
 static int rules_sockets(scmp_filter_ctx filter, enum sandbox_profile profile)
 {
     if (((1U << profile) & ACCEPTS) == 0) {
@@ -299,6 +306,7 @@ static int rules_add(scmp_filter_ctx filter, enum sandbox_profile profile)
     failed = failed != 0 ? failed : rules_hostile(filter);
     failed = failed != 0 ? failed : rules_memory(filter, profile);
     failed = failed != 0 ? failed : rules_signals(filter);
+    failed = failed != 0 ? failed : rules_shutdown(filter);
     return failed != 0 ? failed : rules_sockets(filter, profile);
 }
 

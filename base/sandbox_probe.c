@@ -27,6 +27,7 @@ struct tools {
     int table;
     int tcp;
     int local;
+    int listener;
     pid_t parent;
     const char *own_dir; // a folder with SANDBOX_WRITE, or NULL
 };
@@ -99,6 +100,11 @@ static int act_bind(const struct tools *tools)
 static int act_listen(const struct tools *tools)
 {
     return answer(listen(tools->tcp, 1));
+}
+
+static int act_stop_listener(const struct tools *tools)
+{
+    return answer(shutdown(tools->listener, SHUT_RDWR));
 }
 
 static int act_exec(const struct tools *tools)
@@ -247,6 +253,7 @@ static const struct act {
     {"connect_local", act_connect_local, ALL & ~BIT(STORE_NETWORK), false},
     {"bind", act_bind, ALL & ~BIT(STORE_NETWORK), false},
     {"listen", act_listen, ALL, false},
+    {"stop_listener", act_stop_listener, ALL, false},
     {"exec", act_exec, ALL, false},
     {"fork", act_fork, ALL, false},
     {"memfd", act_memfd, ALL, false},
@@ -287,7 +294,9 @@ static void act_child(const struct act *act, struct tools *tools, enum sandbox_p
     struct sandbox_report report;
     tools->tcp = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     tools->local = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (tools->tcp < 0 || tools->local < 0 || !sandbox_enter(profile, options, &report)) {
+    tools->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (tools->tcp < 0 || tools->local < 0 || tools->listener < 0 || listen(tools->listener, 1) != 0 ||
+        !sandbox_enter(profile, options, &report)) {
         _exit(PROBE_BROKEN);
     }
     int error = act->run(tools);
