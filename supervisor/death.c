@@ -34,6 +34,17 @@ static const char *cause_text(enum death_cause cause)
     return text[cause];
 }
 
+// The name that the page gives a file, with nothing in it that could steer a terminal.
+static void module_text(const struct stats_module *module, char *text, size_t size)
+{
+    size_t at = 0;
+    for (; at + 1 < size && at < sizeof module->name && module->name[at] != '\0'; at++) {
+        char c = module->name[at];
+        text[at] = c > ' ' && c < 0x7f ? c : '?';
+    }
+    text[at] = '\0';
+}
+
 // One frame: function+0x12, or libc.so.6+0x1234.
 static void frame_text(const struct stats_page *page, const struct symbols *symbols, uint64_t address,
                        char *text, size_t size)
@@ -50,8 +61,8 @@ static void frame_text(const struct stats_page *page, const struct symbols *symb
         if (i == 0 && symbols_find(symbols, offset, name, sizeof name, &into)) {
             snprintf(text, size, "%s+0x%llx", name, (unsigned long long)into);
         } else {
-            snprintf(text, size, "%.*s+0x%llx", (int)strnlen(module->name, sizeof module->name),
-                     module->name[0] != '\0' ? module->name : "program", (unsigned long long)offset);
+            module_text(module, name, sizeof name);
+            snprintf(text, size, "%s+0x%llx", name[0] != '\0' ? name : "program", (unsigned long long)offset);
         }
         return;
     }
