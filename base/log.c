@@ -3,6 +3,7 @@
 #include "base/log.h"
 
 #include "base/clock.h"
+#include "base/network.h"
 
 #include <arpa/inet.h>
 #include <stdarg.h>
@@ -127,8 +128,7 @@ void log_id(struct log_line *line, const char *key, uint64_t id)
 
 void log_address_text(struct id16 address, char out[static 46])
 {
-    static const uint8_t mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
-    bool v4 = memcmp(address.byte, mapped, sizeof(mapped)) == 0;
+    bool v4 = network_is_v4(address);
     const void *raw = v4 ? address.byte + 12 : address.byte;
     if (inet_ntop(v4 ? AF_INET : AF_INET6, raw, out, 46) == NULL) {
         out[0] = '\0';

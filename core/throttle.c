@@ -4,6 +4,8 @@
 // 2. Room for a new key is made in its own set only, by dropping the key that would have to wait the least.
 #include "core/throttle.h"
 
+#include "base/network.h"
+
 #include <sodium.h>
 
 struct place {
@@ -64,9 +66,8 @@ struct throttle_key throttle_key_of(const struct throttle *throttle, enum thrott
 
 struct throttle_key throttle_key_of_source(const struct throttle *throttle, struct id16 source)
 {
-    static const uint8_t mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
-    size_t size = memcmp(source.byte, mapped, sizeof(mapped)) == 0 ? 16 : 8;
-    return throttle_key_of(throttle, THROTTLE_SOURCE, view_of(source.byte, size));
+    struct id16 network = network_of(source);
+    return throttle_key_of(throttle, THROTTLE_SOURCE, view_of(network.byte, sizeof(network.byte)));
 }
 
 static float forgiven(float failures, uint64_t passed_ms, uint32_t halves_ms)

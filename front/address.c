@@ -181,11 +181,3 @@ struct id16 address_of_request(const struct networks *networks, const struct pee
     }
     return address_of_client(networks, peer, lines, count);
 }
-
-struct id16 address_source(struct id16 address)
-{
-    if (memcmp(address.byte, mapped, sizeof(mapped)) != 0) {
-        memset(address.byte + 8, 0, 8);
-    }
-    return address;
-}

@@ -44,7 +44,4 @@ struct id16 address_of_client(const struct networks *networks, const struct peer
 struct id16 address_of_request(const struct networks *networks, const struct peer *peer, struct view name,
                                const struct http_request *request);
 
-// What limits are kept by: the address itself, for IPv6 its /64.
-struct id16 address_source(struct id16 address);
-
 #endif

@@ -3,7 +3,7 @@
 // 1. A source with connections, or under a penalty, keeps its place.
 #include "front/sources.h"
 
-#include "front/address.h"
+#include "base/network.h"
 
 #define WAYS 8
 #define SETS (SOURCES_MAX / WAYS)
@@ -48,7 +48,7 @@ static struct source *find(struct sources *sources, struct id16 address)
 
 struct source *sources_get(struct sources *sources, struct id16 address, uint32_t now_s)
 {
-    address = address_source(address);
+    address = network_of(address);
     struct source *found = find(sources, address);
     if (found != NULL) {
         return found;
@@ -81,7 +81,7 @@ void sources_penalise(struct sources *sources, struct id16 address, uint32_t now
 
 uint32_t sources_penalty(struct sources *sources, struct id16 address, uint32_t now_s)
 {
-    struct source *source = find(sources, address_source(address));
+    struct source *source = find(sources, network_of(address));
     return source == NULL || source->penalty_until_s <= now_s ? 0 : source->penalty_until_s - now_s;
 }
 

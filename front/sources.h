@@ -13,7 +13,7 @@
 #define SOURCES_MISS_RATE 50  // and per second
 
 struct source {
-    struct id16 address; // see address_source
+    struct id16 address; // of network_of
     uint32_t connections;
     uint32_t penalty_until_s; // monotonic seconds
     uint32_t miss_at_s;

@@ -2,6 +2,8 @@
 // Penalties for sources that keep crashing a front. Runs in the supervisor.
 #include "supervisor/penalty.h"
 
+#include "base/network.h"
+
 #include <arpa/inet.h>
 
 static struct penalty_source *source_find(struct penalty *penalty, struct id16 source)
@@ -22,7 +24,7 @@ static struct penalty_source *source_find(struct penalty *penalty, struct id16 s
 
 uint32_t penalty_crash(struct penalty *penalty, struct id16 source, uint64_t now_ms)
 {
-    struct penalty_source *one = source_find(penalty, source);
+    struct penalty_source *one = source_find(penalty, network_of(source));
     if (now_ms - one->crashed_ms > PENALTY_WINDOW_MS) {
         one->crashes = 0;
     }

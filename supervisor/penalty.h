@@ -27,8 +27,8 @@ struct penalty {
     struct penalty_source source[PENALTY_SOURCES_MAX];
 };
 
-// A request of this source was in flight when a front crashed. Returns for how many seconds it is to be
-// refused from now on, 0 for not at all.
+// A request of this source was in flight when a front crashed (a v6 address stands for its network). Returns
+// for how many seconds it is to be refused from now on, 0 for not at all.
 uint32_t penalty_crash(struct penalty *penalty, struct id16 source, uint64_t now_ms);
 // What is left of a source's penalty, in seconds rounded up; for a front that has just started.
 uint32_t penalty_left_s(const struct penalty_source *source, uint64_t now_ms);

@@ -22,6 +22,19 @@ static void two_crashes_in_a_minute(void **state)
     assert_int_equal(penalty_left_s(&penalty.source[0], 62000), 0);
 }
 
+static void a_v6_network_is_one_source(void **state)
+{
+    (void)state;
+    struct penalty penalty = {0};
+    struct id16 one = {.byte = {0x20, 0x01, 0x0d, 0xb8, [15] = 1}};
+    struct id16 other = one, neighbour = one;
+    other.byte[8] = 0xab;
+    neighbour.byte[7] = 1;
+    assert_int_equal(penalty_crash(&penalty, one, 1000), 0);
+    assert_int_equal(penalty_crash(&penalty, neighbour, 1500), 0);
+    assert_int_equal(penalty_crash(&penalty, other, 2000), 60);
+}
+
 static void slow_crashes_are_not_punished(void **state)
 {
     (void)state;
@@ -74,7 +87,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(two_crashes_in_a_minute), cmocka_unit_test(slow_crashes_are_not_punished),
         cmocka_unit_test(penalties_double),        cmocka_unit_test(the_table_is_bounded),
-        cmocka_unit_test(proxies_are_spared),
+        cmocka_unit_test(proxies_are_spared),      cmocka_unit_test(a_v6_network_is_one_source),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

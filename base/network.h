@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: ISC
+// Which network an address belongs to: what limits, throttles and penalties count as one source. Used by
+// front, core and the supervisor. Owns nothing. Addresses are 16 bytes, v4 mapped into v6 (RFC 4291 section
+// 2.5.5.2).
+#ifndef BASE_NETWORK_H
+#define BASE_NETWORK_H
+
+#include "base/bytes.h"
+
+static inline bool network_is_v4(struct id16 address)
+{
+    static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
+    return memcmp(address.byte, mapped, sizeof(mapped)) == 0;
+}
+
+// The address itself for v4; for v6 its /64, the least that one customer is given: who has one has all of it.
+static inline struct id16 network_of(struct id16 address)
+{
+    if (!network_is_v4(address)) {
+        memset(address.byte + 8, 0, 8);
+    }
+    return address;
+}
+
+#endif
