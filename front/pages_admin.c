@@ -5,7 +5,7 @@
 
 #include "front/page.h"
 
-#define ROWS_A_PAGE        50
+#define ROWS_A_PAGE        25 // core lists no more than 40 at once
 #define USERNAME_INPUT_MAX 256
 #define TEXT_INPUT_MAX     512
 #define GROUPS_INPUT_MAX   1024
@@ -37,7 +37,7 @@ static size_t read_rows(struct view rows, struct pages_admin_row *out)
 {
     struct wire_account_public from;
     size_t count = 0;
-    while (count < ROWS_A_PAGE && wire_account_public_next(&rows, &from)) {
+    while (count < ROWS_A_PAGE + 1 && wire_account_public_next(&rows, &from)) {
         out[count++] = (struct pages_admin_row){
             .username = from.name,
             .display_name = from.display_name,
@@ -68,7 +68,7 @@ static void show_trouble(const struct ask *ask, struct pages_admin *page)
 static void on_list(struct ask *ask, const struct wire_reply *reply)
 {
     struct exchange *exchange = &ask->exchange;
-    struct pages_admin_row rows[ROWS_A_PAGE];
+    struct pages_admin_row rows[ROWS_A_PAGE + 1]; // the last only tells that there are more
     char token[CREDENTIALS_FORM_TOKEN_SIZE];
     if (reply->outcome != WIRE_GRANTED) {
         answer_refusal(ask, reply);
@@ -79,8 +79,9 @@ static void on_list(struct ask *ask, const struct wire_reply *reply)
                                .query = ask->kept[KEPT_QUERY],
                                .accounts = rows,
                                .account_count = count};
-    if (count == ROWS_A_PAGE) {
-        page.after = rows[count - 1].username;
+    if (count > ROWS_A_PAGE) {
+        page.account_count = ROWS_A_PAGE;
+        page.after = rows[ROWS_A_PAGE - 1].username;
     }
     bool wrong = exchange->status >= 400;
     if (wrong) {
@@ -95,7 +96,7 @@ static void on_list(struct ask *ask, const struct wire_reply *reply)
 static void send_list(struct ask *ask, struct view query, struct view after)
 {
     ask->may_repeat = true;
-    ASK_CORE(ask, account_list, .query = query, .after = after, .limit = ROWS_A_PAGE);
+    ASK_CORE(ask, account_list, .query = query, .after = after, .limit = ROWS_A_PAGE + 1);
 }
 
 // The list again, with what was wrong. KEPT_RD carries the text, exchange->status the status.

@@ -5,6 +5,7 @@
 //   await ada.open('/login');
 //   await ada.logIn('ada', PASSWORD);
 //   assert.deepEqual(ada.complaints, []);
+import { until } from './process.mjs';
 
 export const PASSWORD = 'torpid violin 83 cactus';
 export const WEAK_PASSWORD = 'password123';
@@ -47,9 +48,9 @@ class Person {
   async turn(action) {
     const [answer] = await Promise.all([
       this.page.waitForResponse((one) => one.request().isNavigationRequest() && ![302, 303].includes(one.status())),
+      this.page.waitForEvent('load'),
       action(),
     ]);
-    await this.page.waitForLoadState();
     return answer.status();
   }
 
@@ -100,13 +101,13 @@ class Person {
     })));
   }
 
-  /** What has the focus, as it is called. */
-  focus() {
-    return this.page.evaluate(() => {
+  /** What has the focus, by its name. A field with "autofocus" has it a little after the page is there. */
+  async focus() {
+    return until(() => this.page.evaluate(() => {
       const element = document.activeElement;
       return element === document.body ? null
         : element.labels?.[0]?.innerText ?? element.getAttribute('aria-label') ?? element.innerText;
-    });
+    }), { timeout: 5000, what: 'something with the focus' });
   }
 
   async cookie(name = 'stayd') {
