@@ -11,8 +11,10 @@
 #include "base/log.h"
 #include "front/answer.h"
 #include "front/connection.h"
+#include "front/lookup.h"
 
 #include <assert.h>
+#include <unistd.h>
 
 #define QUEUE_MAX_BYTES (4 * 1024 * 1024)
 #define TABLE_SIZE      (ASKS_MAX * 2)
@@ -274,6 +276,9 @@ static void answer_one(struct ask *ask, const struct wire_reply *reply)
     } else if (ask->is_lookup) {
         ask->done(ask, reply);
     }
+    if (ask->is_lookup) {
+        lookup_answer_forget(front);
+    }
     if (ask->is_change) {
         uint64_t written = clock_mono_ns();
         log_change(ask, reply, now, written);
@@ -346,6 +351,7 @@ static bool on_packet(struct channel *channel, struct view packet, int fd)
     struct asks *asks = front->asks;
     stats_count(STATS_messages_received);
     if (fd >= 0) {
+        close(fd);
         return false;
     }
     if (wire_peek(packet) == WIRE_MESSAGE_reply) {

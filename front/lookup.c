@@ -107,6 +107,9 @@ static void on_answer(struct ask *ask, const struct wire_reply *reply)
         front->lookups->under_way[slot].ask = NULL;
     }
     note_answer(front->lookups, key, reply, front_mono_s(front));
+    if (reply->outcome == WIRE_GRANTED) { // no unknown token after all
+        sources_give_miss(&front->sources, ask->exchange.client);
+    }
 }
 
 static enum exchange_session use_answer(struct exchange *exchange)
@@ -167,6 +170,11 @@ enum exchange_session lookup_session(struct exchange *exchange)
     }
     ASK_CORE(ask, session_lookup, .request = 0);
     return EXCHANGE_PARKED;
+}
+
+void lookup_answer_forget(struct front *front)
+{
+    front->lookups->has_answer = false;
 }
 
 bool lookups_init(struct front *front)

@@ -15,5 +15,8 @@
 void lookups_release(struct front *front);
 // What the tables missed: see enum exchange_session. Fills front->identity when signed in.
 enum exchange_session lookup_session(struct exchange *exchange);
+// The turn in which an answer was given is over: whoever did not use it (a connection that still sends) asks
+// again.
+void lookup_answer_forget(struct front *front);
 
 #endif

@@ -100,3 +100,11 @@ bool sources_take_miss(struct sources *sources, struct id16 address, uint32_t no
     source->misses_left--;
     return true;
 }
+
+void sources_give_miss(struct sources *sources, struct id16 address)
+{
+    struct source *source = find(sources, network_of(address));
+    if (source != NULL && source->misses_left < SOURCES_MISS_MAX) {
+        source->misses_left++;
+    }
+}

@@ -36,5 +36,7 @@ void sources_penalise(struct sources *sources, struct id16 address, uint32_t now
 uint32_t sources_penalty(struct sources *sources, struct id16 address, uint32_t now_s);
 // Takes one of the source's look-ups of unknown tokens; false: it has none left.
 [[nodiscard]] bool sources_take_miss(struct sources *sources, struct id16 address, uint32_t now_s);
+// The token was a good one: many people behind one address, after a start, are no attack.
+void sources_give_miss(struct sources *sources, struct id16 address);
 
 #endif

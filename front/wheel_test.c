@@ -82,6 +82,9 @@ static void sources_are_counted_and_forgotten(void **state)
         assert_true(sources_take_miss(&sources, address, 100));
     }
     assert_false(sources_take_miss(&sources, address, 100));
+    sources_give_miss(&sources, address);
+    assert_true(sources_take_miss(&sources, address, 100));
+    assert_false(sources_take_miss(&sources, address, 100));
     assert_true(sources_take_miss(&sources, address, 101));
     sources_release(&sources);
 }
