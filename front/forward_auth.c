@@ -26,10 +26,13 @@ static bool once(const struct http_request *request, enum http_known known, stru
     return value->data != NULL && !http_request_repeated(request, known);
 }
 
+// Methods are in capitals, and rules compare them so; an application that reads "post" as POST must not get
+// it past them.
 static bool is_method(struct view text)
 {
     for (size_t i = 0; i < text.size; i++) {
-        if (!http_octet_is(text.data[i], HTTP_OCTET_TOKEN)) {
+        bool small = text.data[i] >= 'a' && text.data[i] <= 'z';
+        if (small || !http_octet_is(text.data[i], HTTP_OCTET_TOKEN)) {
             return false;
         }
     }

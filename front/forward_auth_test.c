@@ -256,6 +256,11 @@ static void rules_are_kept(void **state)
     rig_has(nginx_check(client, staff, "https://app.example.com//admin"), "HTTP/1.1 403 ");
     rig_has(nginx_check(client, staff, "https://app.example.com/x/..%2fadmin"), "HTTP/1.1 403 ");
     rig_has(nginx_check(client, staff, "/x"), "HTTP/1.1 403 ");
+    rig_has(rig_ask(&rig, client,
+                    rig_with("GET /auth/check/nginx HTTP/1.1\r\nHost: a\r\nX-Original-Method: post\r\n"
+                             "X-Original-URL: https://app.example.com/x\r\nCookie: stayd=%s\r\n\r\n",
+                             staff)),
+            "HTTP/1.1 403 ");
     rig_has(nginx_check(client, "none", "https://app.example.com/x"), "HTTP/1.1 401 ");
     rig_has(rig.heard, "X-Stayd-Login: http://auth.example.com/login\r\n");
     rig_has(nginx_check(client, "none", "http://auth.example.com:81/x?a&b"), "HTTP/1.1 401 ");
