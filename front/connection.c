@@ -18,8 +18,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define OUT_HIGH_BYTES   (256 * 1024) // more than this is sent before the next request is looked at
-#define DRAIN_GRACE_MS   500          // for idle connections
+#define OUT_HIGH_BYTES   (64 * 1024) // more than this is sent before the next request is looked at
+#define DRAIN_GRACE_MS   500         // for idle connections
 #define LINGER_MS        2000
 #define LINGER_BYTES_MAX (256 * 1024)
 #define HANDSHAKE_MS     10000
@@ -292,6 +292,7 @@ static size_t take_requests(struct connection *connection, struct intake *intake
         if (phase == INTAKE_REFUSED) {
             enum http_reason reason = intake->request.reason;
             handle_refused(connection, intake, http_reason_status(reason), http_reason_text(reason));
+            wipe(data + at, left);
             return *size;
         }
         if (phase != INTAKE_READY) {
