@@ -63,16 +63,23 @@ static bool make_folder(const char *path)
     return true;
 }
 
-// A new file belongs to whom its folder belongs.
+// A new file belongs to whom its folder belongs. By descriptor: the folder is that user's, who must not get
+// anything else by putting a link there.
 static bool give_to_owner(const char *path, const char *folder, mode_t mode)
 {
-    struct stat owner;
-    if (stat(folder, &owner) != 0 || chmod(path, mode) != 0 ||
-        (geteuid() == 0 && chown(path, owner.st_uid, owner.st_gid) != 0)) {
-        offline_say("%s: %s", path, strerror(errno));
-        return false;
+    struct stat owner, file;
+    int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+    bool fits = fd >= 0 && fstat(fd, &file) == 0 && S_ISREG(file.st_mode) && file.st_nlink == 1 &&
+                stat(folder, &owner) == 0;
+    bool given =
+        fits && fchmod(fd, mode) == 0 && (geteuid() != 0 || fchown(fd, owner.st_uid, owner.st_gid) == 0);
+    if (!given) {
+        offline_say("%s: %s", path, fd >= 0 && !fits ? "is not the file that was made" : strerror(errno));
     }
-    return true;
+    if (fd >= 0) {
+        close(fd);
+    }
+    return given;
 }
 
 static bool move(const char *folder, const char *from_name, const char *to_name)
