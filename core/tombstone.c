@@ -14,13 +14,15 @@ static uint32_t home(const struct id16 *key)
 
 bool tombstones_init(struct tombstones *tombstones)
 {
-    *tombstones = (struct tombstones){.place = calloc(TOMBSTONE_PLACES, sizeof(struct tombstone))};
-    return tombstones->place != NULL;
+    *tombstones = (struct tombstones){.place = calloc(TOMBSTONE_PLACES, sizeof(struct tombstone)),
+                                      .spare = calloc(TOMBSTONE_PLACES, sizeof(struct tombstone))};
+    return tombstones->place != NULL && tombstones->spare != NULL;
 }
 
 void tombstones_release(struct tombstones *tombstones)
 {
     free(tombstones->place);
+    free(tombstones->spare);
     *tombstones = (struct tombstones){0};
 }
 
@@ -74,17 +76,15 @@ void tombstones_collect(struct tombstones *tombstones, uint64_t oldest)
 {
     struct tombstone *old = tombstones->place;
     uint32_t kept = 0, drop = 0;
-    for (uint32_t i = 0; i < TOMBSTONE_PLACES; i++) {
+    for (uint32_t i = 0; i < TOMBSTONE_PLACES && tombstones->count > 0; i++) {
         drop += old[i].used && old[i].closed < oldest;
     }
     if (drop == 0) {
         return;
     }
-    struct tombstone *fresh = calloc(TOMBSTONE_PLACES, sizeof(struct tombstone));
-    if (fresh == NULL) {
-        return; // without memory they stay: safe, only longer
-    }
-    tombstones->place = fresh;
+    memset(tombstones->spare, 0, TOMBSTONE_PLACES * sizeof(struct tombstone));
+    tombstones->place = tombstones->spare;
+    tombstones->spare = old;
     for (uint32_t i = 0; i < TOMBSTONE_PLACES; i++) {
         if (old[i].used && old[i].closed >= oldest) {
             *find(tombstones, &old[i].key) = old[i];
@@ -92,5 +92,4 @@ void tombstones_collect(struct tombstones *tombstones, uint64_t oldest)
         }
     }
     tombstones->count = kept;
-    free(old);
 }

@@ -26,6 +26,7 @@ struct tombstones {
     uint64_t fence;  // look-ups that began at or before it are dropped
     uint32_t count;
     struct tombstone *place; // open addressing
+    struct tombstone *spare; // what the next collection is made in
 };
 
 [[nodiscard]] bool tombstones_init(struct tombstones *tombstones);
