@@ -71,6 +71,7 @@ struct core *core_new(const struct core_settings *settings, struct sessions_writ
     bytes_init(&core->audit, 32768);
     bytes_init(&core->audit_sent, 32768);
     bytes_init(&core->seen, 32768);
+    bytes_init(&core->seen_sent, 32768);
     gate_init(&core->hash_gate, 0, 2048, 3000, 40000);
     return core;
 }
@@ -92,6 +93,7 @@ void core_free(struct core **pointer)
     bytes_release(&core->audit);
     bytes_release(&core->audit_sent);
     bytes_release(&core->seen);
+    bytes_release(&core->seen_sent);
     wipe(core, sizeof(*core));
     free(core);
     *pointer = NULL;

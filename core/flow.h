@@ -169,7 +169,8 @@ struct core {
     struct bytes audit_sent; // rows under way
     bool audit_busy;
 
-    struct bytes seen; // rows not yet sent
+    struct bytes seen;      // rows not yet sent
+    struct bytes seen_sent; // rows under way
     uint32_t seen_rows;
     bool seen_busy;
     uint64_t seen_next_ms, expire_next_ms, collect_next_ms, resend_next_ms;

@@ -79,8 +79,10 @@ void core_seen(struct core *core, struct core_time now, const uint8_t selector[1
 
 static void seen_stored(struct core *core, struct flow *flow, const struct answer *answer)
 {
-    (void)answer; // coarse by design: the next batch says it again
     core->seen_busy = false;
+    if (answer->store.outcome == WIRE_STORE_OK) {
+        bytes_reset(&core->seen_sent);
+    }
     flow_end(core, flow);
 }
 
@@ -93,10 +95,14 @@ static void flush_seen(struct core *core)
     }
     core->seen_next_ms = core->now_ms + SEEN_EVERY_MS;
     core->seen_busy = true;
+    if (core->seen_sent.size == 0) { // else: what could not be stored goes first
+        struct bytes swap = core->seen_sent;
+        core->seen_sent = core->seen;
+        core->seen = swap;
+        core->seen_rows = 0;
+    }
     ASK_STORE(core, flow, seen_stored, store_session_seen, .alive = wall_s(core),
-              .rows = bytes_view(&core->seen));
-    bytes_reset(&core->seen);
-    core->seen_rows = 0;
+              .rows = bytes_view(&core->seen_sent));
 }
 
 // ---- the audit trail
