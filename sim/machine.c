@@ -6,6 +6,7 @@
 
 #include "sessions/write_parts.h"
 #include "sim/channel.h"
+#include "store/memory_tables.h"
 
 struct core_time machine_time(const struct world *world)
 {
@@ -289,6 +290,8 @@ void machine_crash(struct world *world)
         session->gone = session->ended != MODEL_NEVER && !session->ended_soft ? session->gone : MODEL_NEVER;
         session->may_end += session->ended_soft;
         session->ended = session->ended_soft ? MODEL_NEVER : session->ended;
-        session->seen_s = session->created_s; // what was noted since may not be stored
+        const struct memory_session *row =
+            memory_session_by_selector(&world->store.memory, session->selector);
+        session->seen_s = row != NULL ? row->last_seen : session->created_s; // of the notes, what is stored
     }
 }
