@@ -16,7 +16,7 @@ build: ## build into build/, executables in build/bin
 	@tools/deps build
 	@tools/build plain
 
-run: ## install what is missing, build, and start stayd with its data in ./var
+run: ## install what is missing, build, and start stayd on PORT=8080 with its data in ./var
 	@tools/deps build
 	@tools/build plain
 	@tools/run
