@@ -151,6 +151,29 @@ test('SIGTERM: what is in flight is finished, nothing new is taken, the exit sta
   for (const connection of [idle, ...busy]) connection.close();
 });
 
+test('SIGTERM: what has begun to arrive is answered; /readyz says that it is no place to send more', async () => {
+  const server = await startStayd({ config: { fronts: 1, header_timeout: '60s', drain_timeout: '60s' } });
+  const [idle, half, ready] = await Promise.all([0, 1, 2].map(() => Connection.open(server.port)));
+  idle.send(GET);
+  await idle.responses(1, { timeout: TIMEOUT });
+  const READY = GET.replace('livez', 'readyz');
+  half.send(GET.slice(0, 30));
+  ready.send(READY.slice(0, 30));
+  await raw(server.port, GET, { count: 1, timeout: TIMEOUT }); // the front has read all of it
+  const end = server.stop({ timeout: 30_000 });
+  assert.ok(await idle.wait(({ closed }) => closed, TIMEOUT));
+  half.send(GET.slice(30));
+  ready.send(READY.slice(30));
+  const [[answer], [not]] = [await half.responses(1, { timeout: TIMEOUT }), await ready.responses(1, { timeout: TIMEOUT })];
+  assert.equal(answer?.status, 200);
+  assert.equal(answer.headers.connection, 'close');
+  assert.equal(not?.status, 503);
+  const { code, killed } = await end;
+  assert.equal(killed, false);
+  assert.equal(code, 0);
+  for (const connection of [idle, half, ready]) connection.close();
+});
+
 test('SIGTERM: a client that never finishes is not waited for longer than configured', async () => {
   const server = await startStayd({ config: { fronts: 1, drain_timeout: '1s' } });
   const slow = await Connection.open(server.port);

@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync, readdirSync, readlinkSync } from 'node:fs';
 import { before, test } from 'node:test';
-import { atEnd, run } from './lib/process.mjs';
+import { atEnd, run, temporaryFolder } from './lib/process.mjs';
 import { executable, startStayd } from './lib/stayd.mjs';
 
 const roles = ['front', 'core', 'store', 'hash', 'key', 'watch'];
@@ -44,7 +44,7 @@ test('the sandboxes, from inside', async (t) => {
   const files = ['open_own_folder', 'table_reopen', 'table_chmod'];
   for (const role of roles) {
     await t.test(role, async () => {
-      const { code, stdout, stderr } = await run(executable(`stayd-${role}`), ['--sandbox-probe']);
+      const { code, stdout, stderr } = await run(executable(`stayd-${role}`), ['--sandbox-probe'], { cwd: temporaryFolder('probe') });
       assert.equal(code, 0, stdout + stderr);
       assert.match(stdout, new RegExp(`^sandbox profile=${role} .*calls=filtered`));
       const acts = Object.fromEntries([...stdout.matchAll(/^act=(\w+) result=(\w+)/gm)].map(([, act, result]) => [act, result]));
