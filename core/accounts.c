@@ -4,7 +4,7 @@
 
 #include "core/names.h"
 
-static void append_public(struct bytes *rows, const struct wire_account_row *account)
+void flow_append_account(struct bytes *rows, const struct wire_account_row *account)
 {
     wire_account_public_append(rows, &(struct wire_account_public){.name = account->name,
                                                                    .display_name = account->display_name,
@@ -20,7 +20,7 @@ static void grant_account(struct core *core, struct flow *flow)
 {
     struct bytes rows;
     bytes_init(&rows, 4096);
-    append_public(&rows, &flow->account);
+    flow_append_account(&rows, &flow->account);
     flow_grant(core, flow, bytes_view(&rows));
     bytes_release(&rows);
 }
@@ -38,7 +38,7 @@ static void listed(struct core *core, struct flow *flow, const struct answer *an
     }
     bytes_init(&out, 61440);
     while (wire_account_row_next(&rows, &account)) {
-        append_public(&out, &account);
+        flow_append_account(&out, &account);
     }
     flow_grant(core, flow, bytes_view(&out));
     bytes_release(&out);

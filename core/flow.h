@@ -277,6 +277,9 @@ bool table_put_account(struct core *core, const struct wire_account_row *account
                        struct sessions_account_ref *ref);
 uint64_t table_idle_expires(const struct core *core, const struct wire_session_row *session);
 
+// Appends what others than core may know of a stored account.
+void flow_append_account(struct bytes *rows, const struct wire_account_row *account);
+
 // The audit trail. Outcome and detail are words, never secrets.
 void audit(struct core *core, const struct flow *flow, const char *event, struct view username,
            const char *outcome, struct view detail);

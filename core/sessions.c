@@ -4,18 +4,6 @@
 
 #include "core/names.h"
 
-static void append_account(struct bytes *rows, const struct wire_account_row *account)
-{
-    wire_account_public_append(rows, &(struct wire_account_public){.name = account->name,
-                                                                   .display_name = account->display_name,
-                                                                   .email = account->email,
-                                                                   .groups = account->groups,
-                                                                   .flags = account->flags,
-                                                                   .has_password = account->phc.size > 0,
-                                                                   .created = account->created,
-                                                                   .last_login = account->last_login});
-}
-
 static void append_session(const struct core *core, const struct flow *flow, struct bytes *rows,
                            const struct wire_session_row *session)
 {
@@ -48,7 +36,7 @@ static void looked_up(struct core *core, struct flow *flow, const struct answer 
     struct bytes rows;
     bytes_init(&rows, 4096);
     if (flow->has_account) { // in the tables by now, if there was room
-        append_account(&rows, &flow->account);
+        flow_append_account(&rows, &flow->account);
     }
     flow_grant(core, flow, bytes_view(&rows));
     bytes_release(&rows);
@@ -81,7 +69,7 @@ static void shown(struct core *core, struct flow *flow, const struct answer *ans
     }
     bytes_init(&out, 8192);
     append_session(core, flow, &out, &session);
-    append_account(&out, &flow->account);
+    flow_append_account(&out, &flow->account);
     flow_grant(core, flow, bytes_view(&out));
     bytes_release(&out);
 }

@@ -419,6 +419,11 @@ bool asks_setup_open(const struct front *front)
     return front->asks->state.setup_open != 0;
 }
 
+bool asks_crowded(const struct front *front)
+{
+    return front->asks->count >= ASKS_MAX / 2;
+}
+
 static bool is_late(const struct front *front, const struct ask *ask)
 {
     uint32_t now = front->wheel.now;

@@ -149,6 +149,9 @@ enum exchange_session lookup_session(struct exchange *exchange)
         stats_count(STATS_lookups_remembered);
         return EXCHANGE_ANONYMOUS;
     }
+    if (asks_crowded(front)) {
+        return EXCHANGE_UNKNOWN;
+    }
     if (!sources_take_miss(&front->sources, exchange->client, front_mono_s(front))) {
         return EXCHANGE_MISSES_SPENT;
     }
