@@ -117,8 +117,8 @@ static bool on_packet(struct channel *channel, struct view packet, int fd)
 static void on_end(struct channel *channel, const char *why)
 {
     if (channel->peer != WIRE_CTL) {
-        log_event(LOG_WARNING, "channel_ended", "peer %u index %u: %s", (unsigned)channel->peer,
-                  channel->index, why);
+        log_event(why == channel_peer_gone ? LOG_INFO : LOG_WARNING, "channel_ended", "peer %u index %u: %s",
+                  (unsigned)channel->peer, channel->index, why);
     }
     core_peer_down(shell.core, now(), channel->peer, channel->index);
 }

@@ -256,7 +256,8 @@ static bool on_packet(struct channel *channel, struct view packet, int fd)
 static void on_end(struct channel *channel, const char *why)
 {
     (void)channel;
-    log_event(LOG_WARNING, "core_gone", "the channel to core ended: %s", why);
+    log_event(why == channel_peer_gone ? LOG_INFO : LOG_WARNING, "core_gone", "the channel to core ended: %s",
+              why);
 }
 
 static const struct channel_events channel_events = {on_packet, on_end};

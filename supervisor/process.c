@@ -104,7 +104,7 @@ static bool on_packet(struct channel *channel, struct view packet, int fd)
 static void on_end(struct channel *channel, const char *why)
 {
     struct process *process = channel->owner;
-    if (process->state != PROCESS_LEAVING && strcmp(why, "the peer is gone") != 0) {
+    if (process->state != PROCESS_LEAVING && why != channel_peer_gone) {
         log_event(LOG_ERROR, "process_refused", "%s: %s", name_of(process), why);
         process_kill(process, SIGKILL);
     }

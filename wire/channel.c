@@ -11,6 +11,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+const char channel_peer_gone[] = "the peer is gone";
+
 struct channel_packet {
     struct channel_packet *next;
     int fd;
@@ -136,7 +138,7 @@ static void on_readable(struct ev_loop *loop, ev_io *watcher, int revents)
             return;
         }
         if (got <= 0) {
-            end(channel, "the peer is gone");
+            end(channel, channel_peer_gone);
             return;
         }
         struct view packet = view_of(buffer, (size_t)got);
@@ -166,7 +168,7 @@ static void on_writable(struct ev_loop *loop, ev_io *watcher, int revents)
             if (errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS) {
                 return;
             }
-            end(channel, "the peer is gone");
+            end(channel, channel_peer_gone);
             return;
         }
         channel->first = packet->next;

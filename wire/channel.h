@@ -57,6 +57,10 @@ static inline bool channel_send(struct channel *channel, struct view packet)
 size_t channel_receive_blocking(int socket, uint8_t *buffer, size_t buffer_size, int *fd);
 // Blocking send, for set-up and stayctl.
 bool channel_send_blocking(int socket, struct view packet, int fd);
+// What on_end is told when the other side left. That is no fault of either: the supervisor says why a child
+// is gone, so others need not warn of it.
+extern const char channel_peer_gone[];
+
 // A connected pair, close-on-exec; false on failure (errno).
 [[nodiscard]] bool channel_pair(int sockets[2]);
 
