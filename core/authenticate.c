@@ -13,8 +13,10 @@ uint64_t table_idle_expires(const struct core *core, const struct wire_session_r
     if (core->settings.session_idle_s == 0) {
         return SESSIONS_NEVER;
     }
-    // Time that stayd was away is not idleness.
-    uint64_t credit = session->last_seen <= core->last_alive_s ? core->idle_credit_s : 0;
+    // Time that stayd was away is not idleness. It is told every few seconds that stayd is alive; a session
+    // that was seen since tells it as well.
+    uint64_t alive = session->last_seen > core->last_alive_s ? session->last_seen : core->last_alive_s;
+    uint64_t credit = core->idle_credit_s > 0 && core->started_s > alive ? core->started_s - alive : 0;
     return session->last_seen + core->settings.session_idle_s + credit;
 }
 
