@@ -344,6 +344,7 @@ static void status(struct core *core, struct flow *flow, const struct answer *an
     append_status(&rows, "core_generation", counts.core_generation);
     append_status(&rows, "warm", core->warm_done);
     append_status(&rows, "setup_open", core->store_empty);
+    append_status(&rows, "audit_dropped", core->audit_dropped);
 #define X(name) append_status(&rows, #name, core->counters.name);
     CORE_COUNTERS(X)
 #undef X

@@ -57,6 +57,8 @@ struct core *core_new(const struct core_settings *settings, struct sessions_writ
     core->now = now;
     core->now_ms = now.mono_ns / 1000000;
     core->started_s = now.wall_s;
+    core->refusals_left = AUDIT_REFUSALS_MAX;
+    core->refusals_since_ms = core->now_ms;
     memcpy(core->random_key, seed->byte, sizeof(core->random_key));
     // Ids of two cores' questions differ: an answer to the one before can't be taken for this one's.
     core_random(core, &core->asks, 6);

@@ -135,7 +135,7 @@ struct core_peer {
     uint32_t serial; // changes with every new channel
 };
 
-enum { AUDIT_ROWS_MAX = 2048, UNSURE_MAX = 64 };
+enum { AUDIT_REFUSALS_MAX = 2000, UNSURE_MAX = 64 };
 
 struct core {
     struct core_settings settings;
@@ -166,6 +166,8 @@ struct core {
 
     struct bytes audit; // rows not yet sent
     uint32_t audit_rows, audit_dropped;
+    uint32_t refusals_left; // that may be recorded
+    uint64_t refusals_since_ms;
     struct bytes audit_sent; // rows under way
     bool audit_busy;
 

@@ -17,6 +17,8 @@
 #define SWEEP_PASS_TICKS 1200 // a whole pass of the sweep takes about a minute
 #define SWEEP_STEPS_MAX  16384
 
+#define AUDIT_REFUSAL_EVERY_MS 200 // about 60 MB a day
+
 // ---- ends that are visible and not durable
 
 static void resent(struct core *core, struct flow *flow, const struct answer *answer)
@@ -107,11 +109,31 @@ static void flush_seen(struct core *core)
 
 // ---- the audit trail
 
+// Refusals: strangers can make as many of them as they like, and must not fill the disk with them.
+static bool may_record_refusal(struct core *core)
+{
+    uint64_t earned = (core->now_ms - core->refusals_since_ms) / AUDIT_REFUSAL_EVERY_MS;
+    if (earned > 0) {
+        uint64_t left = core->refusals_left + earned;
+        core->refusals_left = left > AUDIT_REFUSALS_MAX ? AUDIT_REFUSALS_MAX : (uint32_t)left;
+        core->refusals_since_ms += earned * AUDIT_REFUSAL_EVERY_MS;
+    }
+    if (core->refusals_left == 0) {
+        return false;
+    }
+    core->refusals_left--;
+    return true;
+}
+
 void audit(struct core *core, const struct flow *flow, const char *event, struct view username,
            const char *outcome, struct view detail)
 {
     const char *actor = flow_is_for(flow, WIRE_CTL) ? "stayctl" : flow->caller.name;
     char name[WIRE_USERNAME_MAX + 1];
+    if (strcmp(outcome, "granted") != 0 && !may_record_refusal(core)) {
+        core->audit_dropped++;
+        return;
+    }
     if (!names_username(view_first(username, WIRE_USERNAME_MAX), name, sizeof(name))) {
         name[0] = '\0'; // what was typed into the name field may be a password
     }
