@@ -56,7 +56,7 @@ test('without the store: known sessions are valid, what is not known is said to 
     assert.ok(Number(answer.headers['retry-after']) >= 1);
     assert.match(answer.headers['content-type'], /^application\/problem\+json/);
     // Nobody is told that an end holds everywhere when the store does not have it.
-    for (const status of [(await loggingOut).status, (await endingOthers).status]) assert.ok([503, 502].includes(status), `${status}`);
+    for (const status of [(await loggingOut).status, (await endingOthers).status]) assert.equal(status, 503);
     assert.equal(await checkToken(server, gone), 401, 'still over');
     const page = await clientOf(server, { headers: { cookie: `stayd=${unknown()}` } }).get('/account');
     assert.equal(page.status, 503, 'a page says so too');
@@ -78,7 +78,7 @@ test('a core that dies with ends that are not durable leaves them to the next on
   try {
     leaving.post('/api/v1/logout').catch(() => {});
     await until(async () => (await checkToken(server, gone)) === 401, { timeout: 4000, what: 'an end that is seen' });
-    await server.replaced('stayd-core', server.kill('stayd-core')).catch(() => {});
+    server.kill('stayd-core');
     for (let i = 0; i < 5; i += 1) {
       assert.notEqual(await checkToken(server, gone), 200);
       assert.equal(await check(staying), 200);

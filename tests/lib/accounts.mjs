@@ -77,31 +77,15 @@ export async function metric(server, name, label = '') {
 }
 
 /**
- * Keeps all children of that name stopped, those that the supervisor starts in their place too, until
- * the returned function is called; that waits until an unhindered one is ready.
+ * Stops all children of that name, and the supervisor, which would soon replace them, until the returned
+ * function is called; that waits until stayd answers again.
  */
 export async function holdStill(server, name) {
-  let held = true;
-  const stopped = new Set();
-  const stop = () => {
-    for (const pid of server.children()[name] ?? []) {
-      if (stopped.has(pid)) continue;
-      try {
-        process.kill(pid, 'SIGSTOP');
-        stopped.add(pid);
-      } catch { /* gone meanwhile */ }
-    }
-  };
-  stop();
-  const timer = setInterval(() => held && stop(), 5);
+  process.kill(server.pid, 'SIGSTOP');
+  const held = server.kill(name, 'SIGSTOP');
   return async () => {
-    held = false;
-    clearInterval(timer);
-    for (const pid of stopped) {
-      try {
-        process.kill(pid, 'SIGCONT');
-      } catch { /* the supervisor was quicker */ }
-    }
+    for (const pid of [...held, server.pid]) process.kill(pid, 'SIGCONT');
     await until(async () => (await server.ctl('status')).code === 0, { timeout: 20_000, what: `${name} back` });
+    await server.ready();
   };
 }
