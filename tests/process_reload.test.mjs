@@ -135,11 +135,12 @@ test('SIGTERM: what is in flight is finished, nothing new is taken, the exit sta
   idle.send(GET);
   await idle.responses(1, { timeout: TIMEOUT });
   const busy = await Promise.all([0, 1, 2, 3].map(() => Connection.open(server.port)));
+  for (const connection of busy) connection.send(GET);
+  for (const connection of busy) await connection.responses(1, { timeout: TIMEOUT });
   for (const connection of busy) connection.send(login);
-  await new Promise((done) => { setTimeout(done, 30); });
   const end = server.stop({ timeout: 30_000 });
-  const answers = await Promise.all(busy.map((connection) => connection.responses(1, { timeout: 30_000 })));
-  for (const [answer] of answers) assert.equal(answer?.status, 200);
+  const answers = await Promise.all(busy.map((connection) => connection.responses(2, { timeout: 30_000 })));
+  for (const [, answer] of answers) assert.equal(answer?.status, 200);
   for (const connection of busy) assert.ok(await connection.wait(({ closed }) => closed, TIMEOUT));
   assert.ok(await idle.wait(({ closed }) => closed, TIMEOUT));
   await assert.rejects(raw(server.port, GET, { count: 1 }));
