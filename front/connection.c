@@ -140,7 +140,7 @@ static bool hold(struct connection *connection, struct intake *intake, uint8_t *
     }
     assert(held == NULL);
     held = held_new(&connection->front->settings->limits);
-    if (held == NULL || !bytes_append(&held->in, data, size)) {
+    if (held == NULL || !held_append(held, data, size)) {
         held_free(&held);
         connection_close(connection);
         return false;

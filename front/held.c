@@ -6,6 +6,7 @@
 
 static struct held *spare_held;
 static unsigned spare_held_count;
+static size_t held_bytes; // of all that are held
 
 struct held *held_new(const struct http_limits *limits)
 {
@@ -21,12 +22,22 @@ struct held *held_new(const struct http_limits *limits)
     }
     size_t room = limits->head_bytes_max + limits->body_bytes_max + 2 * INBOX_BYTES;
     bytes_init(&held->in, room);
+    held->counted = 0;
     return held;
+}
+
+static void count_again(struct held *held)
+{
+    held_bytes += held->in.capacity - held->counted;
+    held->counted = held->in.capacity;
 }
 
 uint8_t *held_reserve(struct held *held, size_t size)
 {
     struct bytes *in = &held->in;
+    if (size > in->capacity - in->size && held_bytes + size > HELD_BYTES_MAX) {
+        return NULL;
+    }
     if (size > in->capacity - in->size && in->data != NULL) {
         struct bytes larger;
         bytes_init(&larger, in->size_max);
@@ -38,7 +49,20 @@ uint8_t *held_reserve(struct held *held, size_t size)
         bytes_release(in);
         *in = larger;
     }
-    return bytes_reserve(in, size);
+    uint8_t *to = bytes_reserve(in, size);
+    count_again(held);
+    return to;
+}
+
+bool held_append(struct held *held, const uint8_t *data, size_t size)
+{
+    uint8_t *to = held_reserve(held, size);
+    if (to == NULL) {
+        return false;
+    }
+    memcpy(to, data, size);
+    held->in.size += size;
+    return true;
 }
 
 void held_free(struct held **at)
@@ -50,6 +74,7 @@ void held_free(struct held **at)
     if (held->in.data != NULL) {
         wipe(held->in.data, held->in.size);
     }
+    held_bytes -= held->counted;
     bytes_release(&held->in);
     *at = NULL;
     if (spare_held_count < SPARE_HELD_MAX) {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: ISC
-// Unit tests of front/wheel and front/sources.
+// Unit tests of front/wheel, front/sources and the bound of front/held.
 #include "front/wheel.h"
 
+#include "front/held.h"
 #include "front/sources.h"
 
 #include <setjmp.h>
@@ -89,12 +90,33 @@ static void sources_are_counted_and_forgotten(void **state)
     sources_release(&sources);
 }
 
+static void what_is_held_is_bounded(void **state)
+{
+    (void)state;
+    enum { COUNT = 1024, SIZE = 200 * 1024 };
+    static struct held *held[COUNT];
+    size_t count = 0;
+    while (count < COUNT && (held[count] = held_new(&http_limits_default)) != NULL &&
+           held_reserve(held[count], SIZE) != NULL) {
+        count++;
+    }
+    assert_int_equal(count, HELD_BYTES_MAX / SIZE);
+    assert_null(held_reserve(held[count], SIZE));
+    held_free(&held[0]);
+    assert_non_null(held_reserve(held[count], SIZE));
+    for (size_t i = 1; i <= count; i++) {
+        held_free(&held[i]);
+    }
+    held_free_spare();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(times_are_kept),
         cmocka_unit_test(far_times_come_too),
         cmocka_unit_test(sources_are_counted_and_forgotten),
+        cmocka_unit_test(what_is_held_is_bounded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
