@@ -130,6 +130,23 @@ test('by keyboard alone: log in, find an account, end a session, log out', async
   assert.deepEqual(keys.complaints, []);
 });
 
+test('while core is stopped a page says that it can’t be told who one is, and when to try again', async () => {
+  const guest = await person(browser, server.url);
+  await guest.context.addCookies([{ name: 'stayd', url: server.url, value: Buffer.alloc(32, 7).toString('base64url') }]);
+  process.kill(server.pid, 'SIGSTOP'); // or it would start another core
+  const pids = server.kill('stayd-core', 'SIGSTOP');
+  try {
+    await fine(guest, 503, '/account');
+    assert.match(await guest.page.getByRole('main').innerText(), /Try again in \d+\ss/);
+  } finally {
+    for (const pid of [...pids, server.pid]) process.kill(pid, 'SIGCONT');
+  }
+  await server.ready();
+  await guest.open('/account');
+  assert.equal(guest.path(), '/login');
+  await guest.close();
+});
+
 test('the browser had nothing to complain about', () => {
   assert.deepEqual([...visitor.complaints, ...ada.complaints], []);
 });

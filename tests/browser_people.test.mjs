@@ -172,3 +172,18 @@ for (const javaScriptEnabled of [true, false]) {
     test('the browser had nothing to complain about', () => assert.deepEqual(ada.complaints, []));
   });
 }
+
+test('over https the cookie is bound to its host', async () => {
+  const server = await startStayd({ config: { fronts: 1 }, tls: true });
+  const browser = await startBrowser();
+  await server.addUser('ada', PASSWORD);
+  const ada = await person(browser, server.url, { ignoreHTTPSErrors: true });
+  assert.equal(await ada.logIn('ada'), 200);
+  const { secure, httpOnly, domain } = await ada.cookie('__Host-stayd');
+  assert.deepEqual({ secure, httpOnly, domain }, { secure: true, httpOnly: true, domain: '127.0.0.1' });
+  assert.equal(await ada.press('Log out ada'), 200);
+  assert.equal(await ada.cookie('__Host-stayd'), undefined);
+  assert.deepEqual(ada.complaints, []);
+  await browser.close();
+  await server.stop();
+});

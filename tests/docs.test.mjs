@@ -22,6 +22,14 @@ const blocks = (page) => [...read(page).matchAll(/^```(\w*)\n([\s\S]*?)^```$/gm)
 const commands = (page) => blocks(page).filter(({ language }) => language === 'sh')
   .map(({ text }) => text.split('\n').map((line) => line.replace(/\s+#.*$/, '')).filter(Boolean));
 
+/** What make writes, also when this story was itself started by one. */
+async function make(...args) {
+  const { code, stdout, stderr } = await run('make', ['--no-print-directory', ...args],
+    { cwd: top, env: { MAKEFLAGS: '', MAKELEVEL: '' } });
+  assert.equal(code, 0, stderr);
+  return stdout;
+}
+
 const bin = dirname(executable('stayd'));
 
 test('no page has commands that no story runs', () => {
@@ -35,8 +43,7 @@ test('make help lists every target, and the docs name only those', async () => {
   const makefile = read('Makefile');
   const targets = /^\.PHONY: (.*)$/m.exec(makefile)[1].split(' ').sort();
   const defined = [...makefile.matchAll(/^([a-z]+):/gm)].map(([, name]) => name).sort();
-  const { stdout } = await run('make', ['help'], { cwd: top });
-  assert.deepEqual([...stdout.matchAll(/^ {2}make (\S+)/gm)].map(([, name]) => name).sort(), targets);
+  assert.deepEqual([...(await make('help')).matchAll(/^ {2}make (\S+)/gm)].map(([, name]) => name).sort(), targets);
   assert.deepEqual(defined, targets);
   for (const page of pages) {
     for (const [, name] of read(page).matchAll(/`make ([a-z]+)/g)) assert.ok(targets.includes(name), `${page}: make ${name}`);
@@ -44,8 +51,7 @@ test('make help lists every target, and the docs name only those', async () => {
 });
 
 test('make run: the address and the set-up link; Ctrl-C ends it; a port in use is said', async () => {
-  const plan = await run('make', ['-n', 'run'], { cwd: top });
-  assert.deepEqual(plan.stdout.trim().split('\n'), ['tools/deps build', 'tools/build plain', 'tools/run']);
+  assert.deepEqual((await make('-n', 'run')).trim().split('\n'), ['tools/deps build', 'tools/build plain', 'tools/run']);
   const [port, opsPort, folder] = [await freePort(), await freePort(), temporaryFolder('run')];
   const env = { VAR: join(folder, 'var'), STAYD_BIN: bin, PORT: String(port), OPS_PORT: String(opsPort) };
   const start = (more) => new Program(join(top, 'tools/run'), [], { cwd: folder, env: { ...env, ...more } });
