@@ -69,15 +69,19 @@ void flow_end(struct core *core, struct flow *flow)
 void flow_charge(struct core *core, struct flow *flow)
 {
     throttle_charge(core->throttle, flow->key_kind, flow->key_account, core->now_ms);
-    throttle_charge(core->throttle, THROTTLE_SOURCE, flow->key_source, core->now_ms);
     flow->charged = true;
+}
+
+void flow_guess_failed(struct core *core, struct flow *flow)
+{
+    throttle_charge(core->throttle, THROTTLE_SOURCE, flow->key_source, core->now_ms);
+    flow->charged = false;
 }
 
 void flow_give_back(struct core *core, struct flow *flow)
 {
     if (flow->charged) {
         throttle_give_back(core->throttle, flow->key_kind, flow->key_account, core->now_ms);
-        throttle_give_back(core->throttle, THROTTLE_SOURCE, flow->key_source, core->now_ms);
         flow->charged = false;
     }
 }

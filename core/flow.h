@@ -240,10 +240,14 @@ void flow_load_account(struct core *core, struct flow *flow, struct view name, f
 // Takes the account row out of rows; false when it is not there.
 [[nodiscard]] bool flow_keep_account(struct flow *flow, struct view *rows);
 // Waits for a place at hashing; goes on at `then` (with answer NULL) or answers HASH_BUSY.
-// Charges a guess to key_account and key_source, each only where it is set.
+// Charges a guess to key_account before it is tried, where that is set.
 void flow_charge(struct core *core, struct flow *flow);
-// It was right, or was not tried. Nothing where nothing is charged. A wrong guess sets `charged` to false.
+// It was right, or was not tried. Nothing where nothing is charged.
 void flow_give_back(struct core *core, struct flow *flow);
+// It was wrong: the charge stays, and key_source pays too, where that is set. A source pays for failures
+// only, so that many people behind one address may log in at once; how many guesses can be under way is the
+// gate's to bound.
+void flow_guess_failed(struct core *core, struct flow *flow);
 void flow_enter_gate(struct core *core, struct flow *flow, flow_step then);
 void flow_leave_gate(struct core *core, struct flow *flow, uint32_t service_us);
 void flow_gate_turn(struct core *core); // hands free places to those who wait

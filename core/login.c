@@ -139,7 +139,7 @@ static void hashed(struct core *core, struct flow *flow, const struct answer *an
         return;
     }
     if (hash->verdict != WIRE_HASH_OK || !flow->has_account || flow->account.phc.size == 0) {
-        flow->charged = false;
+        flow_guess_failed(core, flow);
         login_refused(core, flow, WIRE_WRONG_CREDENTIALS);
         return;
     }

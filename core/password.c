@@ -94,7 +94,7 @@ static void current_verified(struct core *core, struct flow *flow, const struct 
     if (hash->verdict == WIRE_HASH_UNAVAILABLE) {
         flow_unavailable(core, flow, core->hash.up ? WIRE_HASH_BUSY : WIRE_HASH_DOWN, 1);
     } else if (hash->verdict != WIRE_HASH_OK || flow->account.phc.size == 0) {
-        flow->charged = false;
+        flow_guess_failed(core, flow);
         audit(core, flow, "password_change", flow->account.name, "wrong_credentials", VIEW(""));
         flow_refuse(core, flow, WIRE_WRONG_CREDENTIALS, "The current password is not right.");
     } else {

@@ -82,7 +82,7 @@ static void register_refused(struct core *core, struct flow *flow, enum wire_rea
                              struct view detail)
 {
     core->counters.registrations_refused++;
-    flow->charged = false; // the source pays for what was refused, not for an account it made
+    flow_guess_failed(core, flow); // the source pays for what was refused, not for an account it made
     audit(core, flow, is_setup(flow) ? "setup" : "register", view_of_cstr(flow->name),
           wire_reason_name(reason), VIEW(""));
     flow_refuse_view(core, flow, reason, detail);
@@ -222,7 +222,6 @@ static bool source_may_try(struct core *core, struct flow *flow)
         flow_throttled(core, flow, wait_ms);
         return false;
     }
-    flow_charge(core, flow);
     return true;
 }
 

@@ -3,13 +3,15 @@
 // Used by core; pure. Owns one table. Bounds: THROTTLE_PLACES keys; the mildest of a set makes room for a new
 // one.
 //
-// A guess is charged before it is tried, so that many at once can't slip through, and given back when it was
-// right or could not be tried: what stays are failures. Failures are forgiven with time.
-//   account   5 free, then 1 s doubling up to 15 min; half is forgiven every 10 min
-//   device    10 free, the same otherwise: strangers who hammer an account don't slow its owner's own
-//   browsers source    50 free, then 1 s doubling (every 5) up to 30 s; half is forgiven every minute, so
-//   that people
-//             behind one address don't punish each other for long
+// A guess is charged to its account before it is tried, so that many at once can't slip through, and given
+// back when it was right or could not be tried. A source is charged when a guess was wrong. What stays are
+// failures; they are forgiven with time.
+//
+// - account: 5 free, then 1 s doubling up to 15 min; half is forgiven every 10 min.
+// - device: 10 free, the same otherwise. Strangers who hammer an account don't slow its owner's own browsers.
+// - source: 50 free, then 1 s doubling (every 5) up to 30 s; half is forgiven every minute. People behind one
+//   address don't punish each other for long.
+//
 // An address is a whole IPv4 address or an IPv6 /64. Unknown names are kept like known ones: no oracle.
 #ifndef CORE_THROTTLE_H
 #define CORE_THROTTLE_H
