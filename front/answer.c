@@ -263,6 +263,15 @@ struct answer_error answer_error_of(const struct wire_reply *reply)
     return error;
 }
 
+void answer_unknown(struct exchange *exchange)
+{
+    struct answer_error error = {.status = 503,
+                                 .type = "unavailable",
+                                 .title = "stayd can't tell who you are just now",
+                                 .retry_after_s = 1};
+    answer_error(exchange, &error);
+}
+
 void answer_method_not_allowed(struct exchange *exchange)
 {
     const struct route *route = exchange->route;

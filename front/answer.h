@@ -36,6 +36,8 @@ struct answer_error {
 void answer_error(struct exchange *exchange, const struct answer_error *error);
 // What core refused or could not do, as an error.
 struct answer_error answer_error_of(const struct wire_reply *reply);
+// 503: nobody can say now whose session it is.
+void answer_unknown(struct exchange *exchange);
 void answer_method_not_allowed(struct exchange *exchange);
 void answer_redirect(struct exchange *exchange, unsigned status, struct view location);
 

@@ -49,13 +49,22 @@ static bool read_body(struct exchange *exchange, struct json_document *document,
     return true;
 }
 
-// Without a token there is nothing to ask core about.
+// An unknown token is found out here, under the limits of look-ups, and not by what was asked for. May park.
 static bool has_session(struct exchange *exchange)
 {
-    if (exchange_credentials(exchange)->kind != CREDENTIALS_NONE) {
+    switch (exchange_session(exchange)) {
+    case EXCHANGE_SIGNED_IN:
         return true;
+    case EXCHANGE_ANONYMOUS:
+        refuse(exchange, 401, "not_signed_in", "You are not logged in", (struct view){NULL, 0});
+        return false;
+    case EXCHANGE_PARKED:
+        return false;
+    case EXCHANGE_UNKNOWN:
+    case EXCHANGE_MISSES_SPENT:
+        break;
     }
-    refuse(exchange, 401, "not_signed_in", "You are not logged in", (struct view){NULL, 0});
+    answer_unknown(exchange);
     return false;
 }
 
@@ -353,15 +362,25 @@ void api_logout(struct exchange *exchange)
     if (!admit(exchange)) {
         return;
     }
-    if (exchange_credentials(exchange)->kind == CREDENTIALS_NONE) {
+    struct ask *ask;
+    switch (exchange_session(exchange)) {
+    case EXCHANGE_SIGNED_IN:
+        ask = ask_new(exchange, "logout", on_logged_out);
+        if (ask != NULL) {
+            ask->is_change = true;
+            ASK_CORE(ask, logout, .request = 0);
+        }
+        return;
+    case EXCHANGE_ANONYMOUS:
         answer_done(exchange, exchange->credentials.cookie_sent);
         return;
+    case EXCHANGE_PARKED:
+        return;
+    case EXCHANGE_UNKNOWN:
+    case EXCHANGE_MISSES_SPENT:
+        break;
     }
-    struct ask *ask = ask_new(exchange, "logout", on_logged_out);
-    if (ask != NULL) {
-        ask->is_change = true;
-        ASK_CORE(ask, logout, .request = 0);
-    }
+    answer_unknown(exchange);
 }
 
 void api_session_show(struct exchange *exchange)

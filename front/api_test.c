@@ -124,6 +124,28 @@ static void refusals_have_their_status(void **state)
     close(client);
 }
 
+// Like every other check: one look-up, then it is remembered. Core is never asked to act on it.
+static void an_unknown_token_costs_a_look_up(void **state)
+{
+    (void)state;
+    struct view packet;
+    struct wire_session_lookup lookup;
+    const char *request =
+        "DELETE /api/v1/sessions HTTP/1.1\r\nHost: auth.example.com\r\nAuthorization: Bearer "
+        "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8\r\n\r\n";
+    rig_core_connect(&rig);
+    int client = rig_connect(&rig);
+    rig_say(&rig, client, request);
+    assert_int_equal(rig_core_hear(&rig, &packet), WIRE_MESSAGE_session_lookup);
+    assert_true(wire_session_lookup_decode(packet, &lookup));
+    rig_core_reply(&rig, lookup.request, WIRE_REFUSED, WIRE_NOT_SIGNED_IN);
+    assert_true(rig_hear(&rig, client));
+    rig_has(rig.heard, "HTTP/1.1 401 ");
+    rig_has(rig_ask(&rig, client, request), "HTTP/1.1 401 ");
+    assert_int_equal(rig_core_hear(&rig, &packet), 0);
+    close(client);
+}
+
 static void bad_bodies_are_refused(void **state)
 {
     (void)state;
@@ -254,6 +276,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
     const struct CMUnitTest tests[] = {
         TEST(login_and_pipelining),       TEST(a_login_in_flight_fails_with_its_core),
+        TEST(refusals_have_their_status), TEST(an_unknown_token_costs_a_look_up),
         TEST(refusals_have_their_status), TEST(bad_bodies_are_refused),
         TEST(methods_and_paths),          TEST(readiness_is_cores),
         TEST(cookies_follow_public_url),

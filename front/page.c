@@ -110,7 +110,7 @@ bool page_signed_in(struct exchange *exchange)
     case EXCHANGE_MISSES_SPENT:
         break;
     }
-    refuse(exchange, 503, "unavailable", "stayd can't tell who you are just now", (struct view){NULL, 0});
+    answer_unknown(exchange);
     return false;
 }
 

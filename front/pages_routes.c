@@ -118,14 +118,9 @@ void page_login(struct exchange *exchange)
         }
         break;
     case EXCHANGE_UNKNOWN:
-    case EXCHANGE_MISSES_SPENT: {
-        struct answer_error error = {.status = 503,
-                                     .type = "unavailable",
-                                     .title = "stayd can't tell who you are just now",
-                                     .retry_after_s = 1};
-        answer_error(exchange, &error);
+    case EXCHANGE_MISSES_SPENT:
+        answer_unknown(exchange);
         return;
-    }
     case EXCHANGE_ANONYMOUS:
         break;
     }
@@ -194,11 +189,16 @@ static void on_logout(struct ask *ask, const struct wire_reply *reply)
 
 void page_logout_post(struct exchange *exchange)
 {
-    if (!page_form(exchange, NULL, 0)) {
+    enum exchange_session session = exchange_session(exchange);
+    if (session == EXCHANGE_PARKED || !page_form(exchange, NULL, 0)) {
         return;
     }
-    if (exchange_credentials(exchange)->kind == CREDENTIALS_NONE) {
+    if (session == EXCHANGE_ANONYMOUS) {
         answer_logged_out(exchange);
+        return;
+    }
+    if (session != EXCHANGE_SIGNED_IN) {
+        answer_unknown(exchange);
         return;
     }
     struct ask *ask = ask_new(exchange, "logout", on_logout);
