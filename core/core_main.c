@@ -189,9 +189,11 @@ static void join(const struct table *table, enum sessions_which which, uint64_t 
 {
     // The accounts' index lies behind the slots, with a gap between them, and is not read at checks.
     bool at_checks = which == SESSIONS_FILE || to <= accounts_slots_end(table->size);
-    if (at_checks && shell.join_refusals < JOIN_REFUSALS_MAX && !shared_join(table->map, from, to)) {
-        shell.join_refusals++;
-        log_event(LOG_INFO, "small_pages", "the shared tables stay in small pages here: %s", strerror(errno));
+    if (!at_checks || shell.join_refusals == JOIN_REFUSALS_MAX || shared_join(table->map, from, to)) {
+        return;
+    }
+    if (++shell.join_refusals == JOIN_REFUSALS_MAX) {
+        log_event(LOG_INFO, "small_pages", "the shared tables go on in small pages: %s", strerror(errno));
     }
 }
 
