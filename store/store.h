@@ -54,7 +54,7 @@ enum store_access { STORE_READ, STORE_WRITE };
 //   once_put             replaces a row of the same space and hash
 //   once_get             NOT_FOUND also when it is past its expiry
 //   audit_add            a row that is there already (same request, event and values) is not added twice
-//   audit_list           newest first
+//   audit_list           newest first; by the writer, so that it shows what was added just before
 #define STORE_OPERATIONS(O)                                                                                  \
     O(account_by_name, STORE_LOGIN, STORE_READ)                                                              \
     O(account_by_id, STORE_LOOKUP, STORE_READ)                                                               \
