@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { startBrowser } from './lib/browser.mjs';
-import { person, PASSWORD, WEAK_PASSWORD } from './lib/person.mjs';
+import { person, PASSWORD, QUICK, WEAK_PASSWORD } from './lib/person.mjs';
 import { startStayd } from './lib/stayd.mjs';
 
 for (const javaScriptEnabled of [true, false]) {
@@ -16,7 +16,7 @@ for (const javaScriptEnabled of [true, false]) {
     const accounts = () => ada.page.getByRole('rowheader').allInnerTexts();
 
     before(async () => {
-      server = await startStayd({ config: { registration: 'invite', fronts: 1 } });
+      server = await startStayd({ config: { registration: 'invite', ...QUICK } });
       browser = await startBrowser();
       await server.addUser('ada', PASSWORD, { groups: ['admins'] });
       await server.addUser('bob', PASSWORD);

@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { startBrowser } from './lib/browser.mjs';
 import { inspect, tabs } from './lib/inspect.mjs';
-import { person, PASSWORD } from './lib/person.mjs';
+import { person, PASSWORD, QUICK } from './lib/person.mjs';
 import { startStayd } from './lib/stayd.mjs';
 
 let server;
@@ -15,7 +15,7 @@ let visitor;
 let setupLink;
 
 before(async () => {
-  server = await startStayd({ config: { registration: 'open', fronts: 1 } });
+  server = await startStayd({ config: { registration: 'open', ...QUICK } });
   setupLink = server.setupLink();
   browser = await startBrowser();
   visitor = await person(browser, server.url);

@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { startBrowser } from './lib/browser.mjs';
-import { person, PASSWORD, WEAK_PASSWORD } from './lib/person.mjs';
+import { person, PASSWORD, QUICK, WEAK_PASSWORD } from './lib/person.mjs';
 import { startStayd } from './lib/stayd.mjs';
 
 const NEW_PASSWORD = 'meadow 7 quartz lantern';
@@ -19,7 +19,7 @@ for (const javaScriptEnabled of [true, false]) {
     const sessions = () => ada.section('Where you are logged in').getByRole('row').count();
 
     before(async () => {
-      server = await startStayd({ config: { registration: 'open', fronts: 1 } });
+      server = await startStayd({ config: { registration: 'open', ...QUICK } });
       browser = await startBrowser();
       ada = await someone();
     });
@@ -174,7 +174,7 @@ for (const javaScriptEnabled of [true, false]) {
 }
 
 test('over https the cookie is bound to its host', async () => {
-  const server = await startStayd({ config: { fronts: 1 }, tls: true });
+  const server = await startStayd({ config: { ...QUICK }, tls: true });
   const browser = await startBrowser();
   await server.addUser('ada', PASSWORD);
   const ada = await person(browser, server.url, { ignoreHTTPSErrors: true });

@@ -10,6 +10,9 @@ import { until } from './process.mjs';
 export const PASSWORD = 'torpid violin 83 cactus';
 export const WEAK_PASSWORD = 'password123';
 
+/** Settings for stories that log in often and ask nothing of the hashes. */
+export const QUICK = { fronts: 1, password_memory: '8MiB', password_time: 1 };
+
 // Chromium reports every answer of 400 and more as an error of its own; the stories look at the status.
 const STATUS = /^Failed to load resource: the server responded with a status of/;
 
