@@ -4,8 +4,8 @@
 
 #include <stdarg.h>
 
-static void problem_add(struct config_report *report, unsigned line, bool warning, const char *format,
-                        va_list list)
+[[gnu::format(printf, 4, 0)]] static void problem_add(struct config_report *report, unsigned line,
+                                                      bool warning, const char *format, va_list list)
 {
     report->errors += !warning;
     if (report->problems < CONFIG_PROBLEMS_MAX) {

@@ -3,6 +3,7 @@
 #include "supervisor/supervisor.h"
 
 #include <getopt.h>
+#include <limits.h>
 #include <unistd.h>
 
 #ifndef STAYD_VERSION
@@ -105,8 +106,8 @@ static bool check_files(const struct config *config, const char *file)
 // Paths in messages and in the configuration must hold after a change of folder.
 static const char *absolute(const char *file)
 {
-    char *real = realpath(file, NULL);
-    return real != NULL ? real : file;
+    static char real[PATH_MAX];
+    return realpath(file, real) != NULL ? real : file;
 }
 
 int main(int argc, char **argv)
