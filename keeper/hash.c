@@ -8,19 +8,17 @@
 #include "base/crash.h"
 #include "base/log.h"
 #include "base/stats.h"
+#include "base/urgency.h"
 #include "keeper/job.h"
 
 #include <assert.h>
-#include <sched.h>
 #include <stdlib.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 // Places to wait, per worker. Core's gate does the queueing; these only keep the workers from running dry
 // between an answer and the next job.
 #define WAITING_PER_WORKER 4
 #define CHANNEL_QUEUE_MAX  ((size_t)1 << 20)
-#define WORKER_NICE        10
 
 struct slot {
     struct job job;
@@ -51,9 +49,7 @@ static void on_start(void *context)
 {
     (void)context;
     (void)crash_watch_thread();
-    const struct sched_param none = {0};
-    (void)sched_setscheduler(0, SCHED_BATCH, &none);
-    (void)setpriority(PRIO_PROCESS, (id_t)gettid(), WORKER_NICE);
+    urgency_set(URGENCY_COMPUTES);
 }
 
 static void on_task(struct crew_task *task, void *context)

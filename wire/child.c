@@ -12,6 +12,7 @@
 #include "base/fault.h"
 #include "base/log.h"
 #include "base/sandbox_probe.h"
+#include "base/urgency.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -295,6 +296,7 @@ static bool begin(void)
     }
     channel_open(&child.control, child.loop, CONTROL_FD, child.role->role, WIRE_SUPERVISOR, &control_events,
                  NULL, CONTROL_QUEUE_MAX);
+    urgency_set(URGENCY_ANSWERS);
     if (!enter_sandbox(&report) || !step("run", child.role->run)) {
         return false;
     }
