@@ -404,7 +404,11 @@ enum store_failure store_sqlite_checkpoint(struct store_sqlite *store)
 void store_sqlite_shrink(struct store_sqlite *store)
 {
     (void)sqlite3_db_release_memory(store->database);
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+    // Not under a sanitizer, which brings its own malloc: glibc's is not set up there, and would be by two
+    // threads at once.
     (void)malloc_trim(65536);
+#endif
 }
 
 // ---- plans -----------------------------------------------------------------------------------------------
