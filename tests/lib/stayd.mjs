@@ -6,7 +6,7 @@
 //   await server.stop();
 //
 // The executables come from $STAYD_BIN. A report of a sanitizer fails the story at stop().
-import { accessSync, constants, readFileSync, writeFileSync } from 'node:fs';
+import { accessSync, constants, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
 import https from 'node:https';
 import { join, resolve } from 'node:path';
@@ -112,9 +112,12 @@ export class Stayd {
   }
 
   async start() {
+    const fresh = !existsSync(resolve(this.folder, this.dataDir, 'store', 'stayd.db'));
     this.spawn();
     try {
       await this.ready();
+      // Readiness does not wait for it, but whoever starts a new server may want it.
+      if (fresh) await until(() => this.output.includes('/setup?token='), { what: 'the set-up link' });
     } catch (error) {
       this.program.killTree();
       throw new Error(`${error.message}\n${this.output.slice(-6000)}`);
