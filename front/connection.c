@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: ISC
 // Connections. Runs in stayd-front, on bytes from anyone.
-// 1. One receive and one send a request: bytes arrive in a buffer that all connections share, and only what
-//    is left over (half a request, or requests behind one that waits) gets a buffer of its own.
+// 1. One receive and one send a request: bytes arrive in a buffer that all connections share (arrivals.h).
+//    What is left over (half a request, or requests behind one that waits) gets a buffer of its own.
 // 2. Answers leave in the order of the requests: nothing is parsed while one waits for core.
 // 3. Every state but WAITING has a time-out, and WAITING ends with its ask.
 // 4. What held a body is wiped: it may have been a password.
@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "front/answer.h"
+#include "front/arrivals.h"
 #include "front/ask.h"
 #include "front/held.h"
 #include "front/routes.h"
@@ -24,11 +25,9 @@
 #define LINGER_BYTES_MAX (256 * 1024)
 #define HANDSHAKE_MS     10000
 
-// One thread: shared by all connections.
-static uint8_t inbox[INBOX_BYTES];
+// For what is read while it is served, or thrown away. One thread: shared by all connections.
+static uint8_t inbox[ARRIVALS_LEAST_ROOM];
 static struct intake shared_intake;
-
-static bool serve(struct connection *connection, struct intake *intake, uint8_t *data, size_t size);
 
 // What the loop is to tell us about.
 static void watch(struct connection *connection)
@@ -52,6 +51,7 @@ void connection_close(struct connection *connection)
     if (connection->ask != NULL) {
         ask_forget(connection->ask);
     }
+    arrivals_forget(connection);
     wheel_remove(&connection->timer);
     ev_io_stop(front->loop, &connection->io);
     if (connection->tls != NULL) {
@@ -152,44 +152,6 @@ static bool hold(struct connection *connection, struct intake *intake, uint8_t *
     }
     connection->held = held;
     return true;
-}
-
-static bool is_https(const struct connection *connection, const struct exchange *exchange)
-{
-    if (exchange->trusted) {
-        struct view proto = http_request_known(exchange->request, HTTP_HEADER_X_FORWARDED_PROTO);
-        if (proto.data != NULL) {
-            return view_equal_nocase(proto, VIEW("https")) &&
-                   !http_request_repeated(exchange->request, HTTP_HEADER_X_FORWARDED_PROTO);
-        }
-    }
-    return connection->tls != NULL;
-}
-
-static void exchange_begin(struct exchange *exchange, struct connection *connection, struct intake *intake,
-                           uint8_t *data)
-{
-    struct front *front = connection->front;
-    const struct settings *settings = front->settings;
-    *exchange = (struct exchange){.front = front,
-                                  .connection = connection,
-                                  .settings = settings,
-                                  .request = &intake->request,
-                                  .route = &route_malformed,
-                                  .class = STATS_CLASS_malformed,
-                                  .intake = intake,
-                                  .body = data + intake->head_size,
-                                  .body_size = intake->body_size,
-                                  .client = connection->peer.address,
-                                  .minor = (uint8_t)intake->request.minor};
-    exchange->trusted = peer_is_trusted(&settings->trusted, &connection->peer);
-    if (exchange->trusted) {
-        exchange->client = address_of_request(&settings->trusted, &connection->peer,
-                                              settings->client_address_header, &intake->request);
-    }
-    exchange->head_only = intake->request.method == HTTP_HEAD;
-    exchange->keep_alive = intake->request.keep_alive && !front->draining;
-    exchange->https = is_https(connection, exchange);
 }
 
 // A source whose requests keep crashing us, seen through a proxy.
@@ -429,8 +391,15 @@ static bool receive_held(struct connection *connection)
     return got == 0 || serve_held(connection);
 }
 
+// What OpenSSL has decrypted already, the socket will not announce.
+static bool has_more(const struct connection *connection)
+{
+    return connection->tls != NULL && connection->state == CONNECTION_READING && connection->unsent == NULL &&
+           tls_pending(connection->tls);
+}
+
 // false: the connection is closed.
-static bool receive_and_serve(struct connection *connection)
+static bool receive_more(struct connection *connection)
 {
     if (connection->held != NULL) {
         return receive_held(connection);
@@ -445,6 +414,34 @@ static bool receive_and_serve(struct connection *connection)
     }
     intake_reset(&shared_intake);
     return serve(connection, &shared_intake, inbox, (size_t)got);
+}
+
+void connection_serve(struct connection *connection, struct intake *intake, uint8_t *data, size_t size)
+{
+    bytes_reset(&connection->front->out);
+    bool open = serve(connection, intake, data, size);
+    while (open && has_more(connection)) {
+        open = receive_more(connection);
+    }
+}
+
+static void receive(struct connection *connection)
+{
+    if (connection->held != NULL) {
+        bool open = receive_held(connection);
+        while (open && has_more(connection)) {
+            open = receive_more(connection);
+        }
+        return;
+    }
+    size_t room;
+    uint8_t *to = arrivals_room(connection->front, &room);
+    ssize_t got = transport_receive(connection, to, room);
+    if (got < 0) {
+        connection_close(connection);
+    } else if (got > 0) {
+        arrivals_add(connection, (size_t)got);
+    }
 }
 
 static void discard(struct connection *connection)
@@ -502,15 +499,8 @@ static void on_io(struct ev_loop *loop, ev_io *watcher, int revents)
             return;
         }
     }
-    if (connection->state != CONNECTION_READING || !receive_and_serve(connection)) {
-        return;
-    }
-    // What OpenSSL has decrypted already, the socket will not announce.
-    while (connection->tls != NULL && connection->state == CONNECTION_READING && connection->unsent == NULL &&
-           tls_pending(connection->tls)) {
-        if (!receive_and_serve(connection)) {
-            return;
-        }
+    if (connection->state == CONNECTION_READING) {
+        receive(connection);
     }
 }
 
@@ -557,6 +547,10 @@ void connection_expire(struct wheel_node *node)
 {
     struct connection *connection =
         (struct connection *)(void *)((char *)node - offsetof(struct connection, timer));
+    if (connection->arrival != NULL) { // in the very last moment: it is served in this turn
+        wheel_set(&connection->front->wheel, node, WHEEL_TICK_MS);
+        return;
+    }
     bool idle = connection->state == CONNECTION_READING && connection->held == NULL && connection->used;
     stats_count(idle ? STATS_connections_idle_closed : STATS_connections_timed_out);
     if (connection->state != CONNECTION_READING || connection->unsent != NULL || connection->held == NULL) {

@@ -9,6 +9,7 @@
 #include "front/intake.h"
 
 struct ask;
+struct arrival;
 
 //   HANDSHAKE → READING ⇄ WAITING; READING, WAITING → LINGERING; any → closed
 enum connection_state {
@@ -28,9 +29,10 @@ struct connection {
     struct connection *previous, *next;
     struct source *source; // counts this connection; NULL: uncounted
     struct tls_session *tls;
-    struct held *held;    // a request that is not complete, or not answered
-    struct bytes *unsent; // what the client would not take yet
-    struct ask *ask;      // WAITING: what for
+    struct arrival *arrival; // received in this turn of the loop, not served yet
+    struct held *held;       // a request that is not complete, or not answered
+    struct bytes *unsent;    // what the client would not take yet
+    struct ask *ask;         // WAITING: what for
     struct peer peer;
     enum connection_state state;
     enum connection_timed timed;
@@ -47,6 +49,8 @@ void connection_close(struct connection *connection);
 // The waiting request is answered (in front->out): sends it and goes on with what came meanwhile. With
 // `rerun`, the request is handled again instead.
 void connection_resume(struct connection *connection, bool rerun, bool keep_alive);
+// Serves what was received: `size` bytes, of which `intake` may have read the first request already.
+void connection_serve(struct connection *connection, struct intake *intake, uint8_t *data, size_t size);
 // For front_drain: closes those that stay idle; the others are closed after their answer.
 void connections_drain(struct front *front);
 void connections_close_all(struct front *front);

@@ -51,6 +51,23 @@ void credentials_find(const struct http_request *request, struct view cookie_nam
     }
 }
 
+bool credentials_glance(const struct http_request *request, struct view cookie_name, struct id16 *selector)
+{
+    struct view token;
+    uint8_t raw[24]; // 32 letters: the selector and a part of the verifier
+    if (http_cookie_find(http_request_known(request, HTTP_HEADER_COOKIE), cookie_name, &token) !=
+            HTTP_FOUND_ONE &&
+        !bearer_token(request, &token)) {
+        return false;
+    }
+    if (token.size != CREDENTIALS_TOKEN_SIZE || !base64url_decode(view_first(token, 32), raw, sizeof(raw))) {
+        return false;
+    }
+    memcpy(selector->byte, raw, sizeof(selector->byte));
+    wipe(raw, sizeof(raw));
+    return true;
+}
+
 void credentials_form_token(const struct credentials *credentials,
                             char token[static CREDENTIALS_FORM_TOKEN_SIZE])
 {

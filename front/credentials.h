@@ -28,6 +28,10 @@ struct credentials {
 // sibling host, and nothing tells which.
 void credentials_find(const struct http_request *request, struct view cookie_name,
                       struct credentials *credentials);
+// The selector alone, of the first token that could be one: a hint where to look, for a request that is about
+// to be handled. false: none.
+[[nodiscard]] bool credentials_glance(const struct http_request *request, struct view cookie_name,
+                                      struct id16 *selector);
 // Sets verifier_hash, which the others leave alone: the tables can be fetched meanwhile.
 void credentials_hash(struct credentials *credentials);
 // The token in `text` alone.

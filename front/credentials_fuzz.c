@@ -11,7 +11,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     size_t consumed;
     http_request_reset(&request);
     if (http_parse_head(&request, view_of(data, size), &http_limits_default, &consumed) == HTTP_DONE) {
+        struct id16 selector;
         credentials_find(&request, VIEW("stayd"), &credentials);
+        (void)credentials_glance(&request, VIEW("stayd"), &selector);
     }
     credentials.kind = CREDENTIALS_COOKIE;
     if (credentials_parse(view_of(data, size), &credentials)) {

@@ -2,9 +2,49 @@
 // What every handler asks of a request: whose it is, and what its address says. Runs in stayd-front.
 #include "front/exchange.h"
 
-#include "front/intake.h"
+#include "front/answer.h"
+#include "front/connection.h"
 #include "front/lookup.h"
+#include "front/routes.h"
 #include "http/form.h"
+
+static bool is_https(const struct connection *connection, const struct exchange *exchange)
+{
+    if (exchange->trusted) {
+        struct view proto = http_request_known(exchange->request, HTTP_HEADER_X_FORWARDED_PROTO);
+        if (proto.data != NULL) {
+            return view_equal_nocase(proto, VIEW("https")) &&
+                   !http_request_repeated(exchange->request, HTTP_HEADER_X_FORWARDED_PROTO);
+        }
+    }
+    return connection->tls != NULL;
+}
+
+void exchange_begin(struct exchange *exchange, struct connection *connection, struct intake *intake,
+                    uint8_t *data)
+{
+    struct front *front = connection->front;
+    const struct settings *settings = front->settings;
+    *exchange = (struct exchange){.front = front,
+                                  .connection = connection,
+                                  .settings = settings,
+                                  .request = &intake->request,
+                                  .route = &route_malformed,
+                                  .class = STATS_CLASS_malformed,
+                                  .intake = intake,
+                                  .body = data + intake->head_size,
+                                  .body_size = intake->body_size,
+                                  .client = connection->peer.address,
+                                  .minor = (uint8_t)intake->request.minor};
+    exchange->trusted = peer_is_trusted(&settings->trusted, &connection->peer);
+    if (exchange->trusted) {
+        exchange->client = address_of_request(&settings->trusted, &connection->peer,
+                                              settings->client_address_header, &intake->request);
+    }
+    exchange->head_only = intake->request.method == HTTP_HEAD;
+    exchange->keep_alive = intake->request.keep_alive && !front->draining;
+    exchange->https = is_https(connection, exchange);
+}
 
 const struct credentials *exchange_credentials(struct exchange *exchange)
 {

@@ -60,6 +60,9 @@ struct exchange {
     struct credentials credentials;
 };
 
+// A request that is whole: `intake` has read it, at the front of `data`. Its route is not looked for yet.
+void exchange_begin(struct exchange *exchange, struct connection *connection, struct intake *intake,
+                    uint8_t *data);
 // The caller's credentials, found at the first call.
 const struct credentials *exchange_credentials(struct exchange *exchange);
 // May park the exchange, once: see enum exchange_session.

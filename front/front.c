@@ -3,6 +3,7 @@
 #include "front/front.h"
 
 #include "base/stats.h"
+#include "front/arrivals.h"
 #include "front/ask.h"
 #include "front/connection.h"
 #include "front/listener.h"
@@ -37,7 +38,8 @@ bool front_init(struct front *front, struct ev_loop *loop, const struct settings
     wheel_init(&front->wheel);
     bytes_init(&front->out, FRONT_OUT_MAX);
     bytes_init(&front->page, PAGES_SIZE_MAX);
-    if (!sources_init(&front->sources, front->trace_seed) || !asks_init(front) || !lookups_init(front)) {
+    if (!sources_init(&front->sources, front->trace_seed) || !asks_init(front) || !lookups_init(front) ||
+        !arrivals_init(front)) {
         front_release(front);
         return false;
     }
@@ -56,6 +58,7 @@ void front_release(struct front *front)
     connections_close_all(front);
     asks_release(front);
     lookups_release(front);
+    arrivals_release(front);
     sources_release(&front->sources);
     bytes_release(&front->out);
     bytes_release(&front->page);

@@ -19,6 +19,7 @@ struct listener;
 struct connection;
 struct asks;
 struct lookups;
+struct arrivals;
 
 struct front {
     struct ev_loop *loop;
@@ -42,6 +43,7 @@ struct front {
 
     struct asks *asks;
     struct lookups *lookups;
+    struct arrivals *arrivals;
 
     struct bytes out;  // what one connection is about to be sent
     struct bytes page; // a page being made

@@ -335,6 +335,52 @@ void sessions_prefetch(const struct sessions_reader *reader, const uint8_t selec
     }
 }
 
+// Where one session of several may be.
+struct ahead {
+    struct sessions_hash hash;
+    const struct sessions_bucket *bucket[2];
+    const struct sessions_entry *entry;
+};
+
+// The entry with this fingerprint; NULL: none. Without a branch for each: which one it is, nobody can
+// predict.
+static const struct sessions_entry *ahead_entry(const struct sessions_bucket *bucket, uint16_t fingerprint)
+{
+    uint32_t found = 0;
+    for (unsigned i = 0; i < SESSIONS_BUCKET_ENTRIES; i++)
+        found |= (uint32_t)(LOAD(bucket->fingerprint[i]) == fingerprint) << i;
+    found &= LOAD(bucket->occupied);
+    return found == 0 ? NULL : &bucket->entry[__builtin_ctz(found)];
+}
+
+// Each loop asks for memory that the one after it reads, and waits for nothing itself. The processor overlaps
+// what is asked for back to back, the walks through the page tables too.
+void sessions_prefetch_all(const struct sessions_reader *reader, const struct id16 *selectors, size_t count)
+{
+    struct ahead ahead[SESSIONS_AHEAD_MAX];
+    uint64_t addressing = LOAD(reader->sessions->header.addressing);
+    if (!addressing_is_sound(addressing, reader->bucket_max))
+        return;
+    assert(count <= SESSIONS_AHEAD_MAX);
+    for (size_t i = 0; i < count; i++) {
+        ahead[i].hash = sessions_hash_selector(selectors[i].byte);
+        for (unsigned k = 0; k < 2; k++) {
+            ahead[i].bucket[k] = bucket_at(reader, addressing, ahead[i].hash.hash[k]);
+            __builtin_prefetch(ahead[i].bucket[k]);
+        }
+    }
+    for (size_t i = 0; i < count; i++) {
+        ahead[i].entry = ahead_entry(ahead[i].bucket[0], ahead[i].hash.fingerprint);
+        if (ahead[i].entry == NULL)
+            ahead[i].entry = ahead_entry(ahead[i].bucket[1], ahead[i].hash.fingerprint);
+        __builtin_prefetch(ahead[i].entry);
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (ahead[i].entry != NULL)
+            account_prefetch(reader, LOAD(ahead[i].entry->account_slot));
+    }
+}
+
 enum sessions_check sessions_check(const struct sessions_reader *reader, const uint8_t selector[16],
                                    const uint8_t verifier_hash[16], uint32_t now_s,
                                    struct sessions_identity *out)

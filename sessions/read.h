@@ -77,6 +77,12 @@ struct sessions_identity {
 // do before the check, such as hashing the verifier.
 void sessions_prefetch(const struct sessions_reader *reader, const uint8_t selector[16]);
 
+// The same for many at once, all the way to the account: a reader that is about to check several sessions
+// waits for the memory of all of them together. What it reads is a hint; nothing comes back. At most
+// SESSIONS_AHEAD_MAX.
+#define SESSIONS_AHEAD_MAX 32
+void sessions_prefetch_all(const struct sessions_reader *reader, const struct id16 *selectors, size_t count);
+
 // Whose session is this? now_s is unix time in seconds (absolute expiry); idleness is judged against core's
 // clock. Once an end has returned in core, no check that begins later is VALID. Never another's identity.
 [[nodiscard]] enum sessions_check sessions_check(const struct sessions_reader *reader,

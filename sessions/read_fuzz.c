@@ -59,8 +59,19 @@ static void patch(struct corrupt *files, const uint8_t *bytes)
     memcpy(file + at, bytes + 4, 4);
 }
 
+static void prefetch_all(const struct sessions_reader *reader)
+{
+    struct id16 selectors[SESSIONS_AHEAD_MAX];
+    for (uint64_t number = 0; number < FUZZ_SESSIONS; number++) {
+        number_selector(number, selectors[number % SESSIONS_AHEAD_MAX].byte);
+        if (number % SESSIONS_AHEAD_MAX == SESSIONS_AHEAD_MAX - 1)
+            sessions_prefetch_all(reader, selectors, SESSIONS_AHEAD_MAX);
+    }
+}
+
 static void check_all(const struct sessions_reader *reader)
 {
+    prefetch_all(reader);
     for (uint64_t number = 0; number < FUZZ_SESSIONS + 2; number++) {
         struct sessions_identity identity;
         uint8_t selector[16], verifier[16];
