@@ -3,7 +3,7 @@
 // offline tool for backup, restore and check.
 #include "base/log.h"
 #include "store/offline.h"
-#include "store/service.h"
+#include "store/sqlite_service.h"
 #include "wire/child.h"
 
 #include <signal.h>
@@ -119,7 +119,7 @@ static bool prepare(void *context)
     (void)context;
     char why[STORE_WHY_MAX] = "";
     enum store_open opened =
-        service_open(&process.service, DATABASE, child_loop(), &service_events, NULL, why);
+        sqlite_service_open(&process.service, DATABASE, child_loop(), &service_events, NULL, why);
     if (opened == STORE_OPENED) {
         return true;
     }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: ISC
-// The threads of stayd-store: one writer with group commit, two readers, and the event loop that gives them
-// operations and takes their answers. Used by stayd-store. Owns three connections, three threads and two
-// queues. Bounds: SERVICE_JOBS_MAX waiting of each kind, SERVICE_BATCH_MAX operations a transaction.
+// What answers core's operations in stayd-store: one interface, two ways to keep the promise. SQLite's runs
+// on threads (store/sqlite_service.h), PostgreSQL's on the event loop (store/postgres_service.h). Used by
+// stayd-store. Owned by whoever opened it.
 //
 //   opened ──start──▶ running: fenced ──running jobs of the old core done, state read──▶ open ──new core──▶
 //   fenced
@@ -11,15 +11,12 @@
 #ifndef STORE_SERVICE_H
 #define STORE_SERVICE_H
 
-#include "store/sqlite.h"
+#include "store/store.h"
 
 #include <ev.h>
 
 #define SERVICE_JOBS_MAX  4096
 #define SERVICE_BYTES_MAX (4u << 20)
-#define SERVICE_BATCH_MAX 256
-
-struct service;
 
 struct service_events {
     // A store_reply packet, for the core that is connected now.
@@ -28,24 +25,52 @@ struct service_events {
     void (*on_state)(void *owner, const struct wire_store_state *state);
     // The core that is connected sent a packet that does not decode.
     void (*on_malformed)(void *owner);
-    // After service_stop: every thread has ended, the file is closed.
+    // After service_stop: nothing runs any more, what was open is closed.
     void (*on_stopped)(void *owner);
 };
 
-// Opens the file (three times), migrates it. On STORE_OPENED *service is the caller's. Events are called from
-// `loop`.
-[[nodiscard]] enum store_open service_open(struct service **service, const char *path, struct ev_loop *loop,
-                                           const struct service_events *events, void *owner,
-                                           char why[static STORE_WHY_MAX]);
-// Starts the threads; they do nothing before service_begin.
-[[nodiscard]] bool service_start(struct service *service);
+struct service;
+
+struct service_verbs {
+    bool (*start)(struct service *service);
+    void (*begin)(struct service *service);
+    bool (*submit)(struct service *service, struct view packet);
+    void (*stop)(struct service *service);
+    void (*free)(struct service *service);
+};
+
+// The first member of each implementation.
+struct service {
+    const struct service_verbs *verbs;
+};
+
+// Starts the threads; nothing is run before service_begin.
+[[nodiscard]] static inline bool service_start(struct service *service)
+{
+    return service->verbs->start(service);
+}
 // A new core is connected.
-void service_begin(struct service *service);
+static inline void service_begin(struct service *service)
+{
+    service->verbs->begin(service);
+}
 // One packet of the core's; false: not a store operation.
-[[nodiscard]] bool service_submit(struct service *service, struct view packet);
+[[nodiscard]] static inline bool service_submit(struct service *service, struct view packet)
+{
+    return service->verbs->submit(service, packet);
+}
 // Finishes what waits, takes nothing new, then on_stopped.
-void service_stop(struct service *service);
-// Stops, waits for the threads, closes the file.
-void service_free(struct service **service);
+static inline void service_stop(struct service *service)
+{
+    service->verbs->stop(service);
+}
+// Stops, waits for threads, closes.
+static inline void service_free(struct service **service)
+{
+    if (*service != NULL) {
+        (*service)->verbs->free(*service);
+        *service = NULL;
+    }
+}
 
 #endif

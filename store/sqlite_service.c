@@ -1,25 +1,29 @@
 // SPDX-License-Identifier: ISC
-// The event loop's side of stayd-store: takes operations in, hands answers out, fences an old core off,
-// notices that the database went away and that it is back.
+// The event loop's side of stayd-store on SQLite: takes operations in, hands answers out, fences an old core
+// off, notices that the database went away and that it is back.
 // 1. An answer goes to the core that asked, or nowhere: `generation` is compared when it is handed out.
-// 2. Between service_begin and the first state nothing of the new core is run.
+// 2. Between begin and the first state nothing of the new core is run.
 // 3. A damaged file is never read for an answer again: a broken index would say "not found" of what is there.
-#include "store/service.h"
+#include "store/sqlite_service.h"
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/stats.h"
-#include "store/service_private.h"
 
 #define PROBE_EVERY_S 0.5
 
 static void on_wake(struct ev_loop *loop, ev_async *watcher, int revents);
 static void on_probe(struct ev_loop *loop, ev_timer *watcher, int revents);
 
-static void init(struct service *service, const char *path, struct ev_loop *loop,
+static void free_service(struct sqlite_service *service);
+
+static const struct service_verbs verbs;
+
+static void init(struct sqlite_service *service, const char *path, struct ev_loop *loop,
                  const struct service_events *events, void *owner)
 {
-    *service = (struct service){.loop = loop, .events = events, .owner = owner, .up = true, .fenced = true};
+    *service = (struct sqlite_service){
+        .service = {&verbs}, .loop = loop, .events = events, .owner = owner, .up = true, .fenced = true};
     (void)snprintf(service->path, sizeof(service->path), "%s", path);
     store_queue_init(&service->writes, SERVICE_JOBS_MAX, SERVICE_BYTES_MAX);
     store_queue_init(&service->reads, SERVICE_JOBS_MAX, SERVICE_BYTES_MAX);
@@ -38,31 +42,34 @@ static void init(struct service *service, const char *path, struct ev_loop *loop
     stats_set(STATS_store_available, 1);
 }
 
-enum store_open service_open(struct service **out, const char *path, struct ev_loop *loop,
-                             const struct service_events *events, void *owner, char why[static STORE_WHY_MAX])
+enum store_open sqlite_service_open(struct service **out, const char *path, struct ev_loop *loop,
+                                    const struct service_events *events, void *owner,
+                                    char why[static STORE_WHY_MAX])
 {
     *out = NULL;
-    struct service *service = malloc(sizeof(*service));
+    struct sqlite_service *service = malloc(sizeof(*service));
     if (service == NULL) {
         (void)snprintf(why, STORE_WHY_MAX, "out of memory");
         return STORE_OPEN_FAILED;
     }
     init(service, path, loop, events, owner);
     enum store_open result = store_sqlite_open(&service->writer, path, STORE_WRITE, why);
-    for (size_t i = 0; result == STORE_OPENED && i < SERVICE_READERS; i++) {
+    for (size_t i = 0; result == STORE_OPENED && i < SQLITE_READERS; i++) {
         result = store_sqlite_open(&service->readers[i], path, STORE_READ, why);
     }
     if (result != STORE_OPENED) {
-        service_free(&service);
+        free_service(service);
+        return result;
     }
-    *out = service;
+    *out = &service->service;
     return result;
 }
 
-bool service_start(struct service *service)
+static bool start(struct service *base)
 {
-    static void *(*const bodies[1 + SERVICE_READERS])(void *) = {service_write, service_read_all,
-                                                                 service_read_quick};
+    struct sqlite_service *service = (struct sqlite_service *)base;
+    static void *(*const bodies[1 + SQLITE_READERS])(void *) = {sqlite_service_write, sqlite_service_read_all,
+                                                                sqlite_service_read_quick};
     pthread_attr_t small;
     pthread_attr_init(&small);
     pthread_attr_setstacksize(&small, 512u << 10);
@@ -80,7 +87,7 @@ bool service_start(struct service *service)
 
 // ---- state -----------------------------------------------------------------------------------------------
 
-static void say_state(struct service *service)
+static void say_state(struct sqlite_service *service)
 {
     pthread_mutex_lock(&service->lock);
     struct wire_store_state state = {
@@ -90,7 +97,7 @@ static void say_state(struct service *service)
     service->events->on_state(service->owner, &state);
 }
 
-static void set_up(struct service *service, bool up)
+static void set_up(struct sqlite_service *service, bool up)
 {
     if (service->up == up) {
         return;
@@ -106,7 +113,7 @@ static void set_up(struct service *service, bool up)
     }
 }
 
-static void go_down(struct service *service)
+static void go_down(struct sqlite_service *service)
 {
     bool was = service->up;
     set_up(service, false);
@@ -119,7 +126,7 @@ static void on_probe(struct ev_loop *loop, ev_timer *watcher, int revents)
 {
     (void)loop;
     (void)revents;
-    struct service *service = watcher->data;
+    struct sqlite_service *service = watcher->data;
     pthread_mutex_lock(&service->lock);
     service->probe_wanted = true;
     pthread_cond_signal(&service->writes_wait);
@@ -127,7 +134,7 @@ static void on_probe(struct ev_loop *loop, ev_timer *watcher, int revents)
 }
 
 // Under the lock. One reading at a time; what it reads for an older core is dropped and asked for again.
-static void want_state(struct service *service)
+static void want_state(struct sqlite_service *service)
 {
     if (!service->state_wanted && !service->state_reading && !service->state_ready) {
         service->state_wanted = true;
@@ -135,7 +142,7 @@ static void want_state(struct service *service)
     }
 }
 
-static void look_at_failure(struct service *service)
+static void look_at_failure(struct sqlite_service *service)
 {
     char message[sizeof(service->broken_message)];
     pthread_mutex_lock(&service->lock);
@@ -166,8 +173,9 @@ static void look_at_failure(struct service *service)
 
 // ---- fencing ---------------------------------------------------------------------------------------------
 
-void service_begin(struct service *service)
+static void begin(struct service *base)
 {
+    struct sqlite_service *service = (struct sqlite_service *)base;
     pthread_mutex_lock(&service->lock);
     service->generation++;
     service->fenced = true;
@@ -181,7 +189,7 @@ void service_begin(struct service *service)
 
 // The fence opens in two steps: when the old core's jobs are over the state is read; when it is read it is
 // said, and the new core's jobs begin.
-static void look_at_state(struct service *service)
+static void look_at_state(struct sqlite_service *service)
 {
     pthread_mutex_lock(&service->lock);
     if (service->generation > 0 && service->fenced && service->running == 0) {
@@ -204,7 +212,7 @@ static void look_at_state(struct service *service)
 
 // ---- operations ------------------------------------------------------------------------------------------
 
-static void answer(struct service *service, const struct store_job *job)
+static void answer(struct sqlite_service *service, const struct store_job *job)
 {
     struct bytes packet;
     bytes_init(&packet, WIRE_PACKET_MAX);
@@ -215,8 +223,9 @@ static void answer(struct service *service, const struct store_job *job)
     bytes_release(&packet);
 }
 
-bool service_submit(struct service *service, struct view packet)
+static bool submit(struct service *base, struct view packet)
 {
+    struct sqlite_service *service = (struct sqlite_service *)base;
     const struct store_operation *operation = store_operation_find(wire_peek(packet));
     struct store_job *job = operation == NULL ? NULL : store_job_new(packet, clock_mono_ns());
     if (job == NULL) {
@@ -246,7 +255,7 @@ bool service_submit(struct service *service, struct view packet)
     return true;
 }
 
-static void hand_out(struct service *service)
+static void hand_out(struct sqlite_service *service)
 {
     pthread_mutex_lock(&service->lock);
     struct store_job *job = service->done_first;
@@ -269,13 +278,13 @@ static void hand_out(struct service *service)
 
 // ---- end -------------------------------------------------------------------------------------------------
 
-static void close_all(struct service *service)
+static void close_all(struct sqlite_service *service)
 {
     for (size_t i = 0; i < service->started; i++) {
         pthread_join(service->threads[i], NULL);
     }
     service->started = 0;
-    for (size_t i = 0; i < SERVICE_READERS; i++) {
+    for (size_t i = 0; i < SQLITE_READERS; i++) {
         store_sqlite_close(&service->readers[i]);
     }
     store_sqlite_close(&service->writer);
@@ -285,7 +294,7 @@ static void on_wake(struct ev_loop *loop, ev_async *watcher, int revents)
 {
     (void)loop;
     (void)revents;
-    struct service *service = watcher->data;
+    struct sqlite_service *service = watcher->data;
     hand_out(service);
     look_at_failure(service);
     look_at_state(service);
@@ -300,7 +309,7 @@ static void on_wake(struct ev_loop *loop, ev_async *watcher, int revents)
     }
 }
 
-static void end_threads(struct service *service)
+static void end_threads(struct sqlite_service *service)
 {
     pthread_mutex_lock(&service->lock);
     service->ending = true;
@@ -309,18 +318,15 @@ static void end_threads(struct service *service)
     pthread_mutex_unlock(&service->lock);
 }
 
-void service_stop(struct service *service)
+static void stop(struct service *base)
 {
+    struct sqlite_service *service = (struct sqlite_service *)base;
     service->stopping = true;
     end_threads(service);
 }
 
-void service_free(struct service **out)
+static void free_service(struct sqlite_service *service)
 {
-    struct service *service = *out;
-    if (service == NULL) {
-        return;
-    }
     end_threads(service);
     close_all(service);
     if (service->loop != NULL) {
@@ -338,5 +344,11 @@ void service_free(struct service **out)
     pthread_cond_destroy(&service->reads_wait);
     pthread_mutex_destroy(&service->lock);
     free(service);
-    *out = NULL;
 }
+
+static void release(struct service *base)
+{
+    free_service((struct sqlite_service *)base);
+}
+
+static const struct service_verbs verbs = {start, begin, submit, stop, release};

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: ISC
 // The service's threads against a real file: answers, group commit, fencing, the first state, bounds, the
 // end.
-#include "store/service.h"
+#include "store/sqlite_service.h"
 
 #include "base/clock.h"
 #include "store/queue.h"
@@ -53,7 +53,8 @@ static const struct service_events events = {on_answer, on_state, on_malformed, 
 static void open_it(struct seen *seen)
 {
     char why[STORE_WHY_MAX];
-    assert_int_equal(service_open(&seen->service, seen->path, seen->loop, &events, seen, why), STORE_OPENED);
+    assert_int_equal(sqlite_service_open(&seen->service, seen->path, seen->loop, &events, seen, why),
+                     STORE_OPENED);
     assert_true(service_start(seen->service));
 }
 

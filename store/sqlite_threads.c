@@ -5,7 +5,7 @@
 // 3. `running` counts the jobs taken off a queue and not yet on the done list: when it is 0 nothing of an old
 // core
 //    is under way.
-#include "store/service_private.h"
+#include "store/sqlite_service.h"
 
 #include "base/clock.h"
 #include "base/crash.h"
@@ -22,7 +22,7 @@
 
 // ---- between the threads and the loop --------------------------------------------------------------------
 
-static void hand_over(struct service *service, struct store_job *jobs, size_t count)
+static void hand_over(struct sqlite_service *service, struct store_job *jobs, size_t count)
 {
     pthread_mutex_lock(&service->lock);
     if (service->done_last != NULL) {
@@ -44,7 +44,8 @@ static int severity(enum store_failure failure)
 }
 
 // Tells the loop of what concerns more than one operation, and the log of what concerns its operator.
-static void report(struct service *service, const struct store_sqlite *store, enum store_failure failure)
+static void report(struct sqlite_service *service, const struct store_sqlite *store,
+                   enum store_failure failure)
 {
     if (failure == STORE_FAILED_VALUE) {
         log_event(LOG_ERROR, "store_value_refused", "%s", store_sqlite_message(store));
@@ -58,7 +59,7 @@ static void report(struct service *service, const struct store_sqlite *store, en
     pthread_mutex_unlock(&service->lock);
 }
 
-static void note_space(struct service *service, enum store_failure failure)
+static void note_space(struct sqlite_service *service, enum store_failure failure)
 {
     if (failure == STORE_FAILED_NO_SPACE) {
         if (service->space++ % SPACE_LOG_EVERY == 0) {
@@ -95,7 +96,7 @@ static void count_outcome(const struct store_job *job)
 // ---- the writer ------------------------------------------------------------------------------------------
 
 // Every job in one transaction; all of them have the outcome of its commit.
-static void run_batch(struct service *service, struct store_job *batch)
+static void run_batch(struct sqlite_service *service, struct store_job *batch)
 {
     struct store_sqlite *store = service->writer;
     uint64_t begun_ns = clock_mono_ns();
@@ -140,7 +141,7 @@ static struct timespec after(uint64_t delay_ns)
 }
 
 // Moves the log into the file; returns how long to leave it alone.
-static uint64_t tidy(struct service *service, bool quiet)
+static uint64_t tidy(struct sqlite_service *service, bool quiet)
 {
     enum store_failure failure = store_sqlite_checkpoint(service->writer);
     report(service, service->writer, failure);
@@ -153,7 +154,7 @@ static uint64_t tidy(struct service *service, bool quiet)
     return store_sqlite_wal_pages(service->writer) == 0 ? QUIET_NS : TIDY_AGAIN_NS;
 }
 
-static void probe(struct service *service)
+static void probe(struct sqlite_service *service)
 {
     enum store_failure failure = store_sqlite_probe(service->writer);
     pthread_mutex_lock(&service->lock);
@@ -163,12 +164,12 @@ static void probe(struct service *service)
     ev_async_send(service->loop, &service->wake);
 }
 
-static bool writer_has_work(const struct service *service)
+static bool writer_has_work(const struct sqlite_service *service)
 {
     return service->probe_wanted || (!service->fenced && service->writes.count > 0);
 }
 
-static void leave(struct service *service)
+static void leave(struct sqlite_service *service)
 {
     pthread_mutex_lock(&service->lock);
     service->ended++;
@@ -189,7 +190,7 @@ static void inject_faults(void)
     }
 }
 
-static void write_batch(struct service *service, struct store_job *batch)
+static void write_batch(struct sqlite_service *service, struct store_job *batch)
 {
     size_t count = 0;
     for (const struct store_job *job = batch; job != NULL; job = job->next) {
@@ -200,9 +201,9 @@ static void write_batch(struct service *service, struct store_job *batch)
     hand_over(service, batch, count);
 }
 
-void *service_write(void *argument)
+void *sqlite_service_write(void *argument)
 {
-    struct service *service = argument;
+    struct sqlite_service *service = argument;
     uint64_t pause_ns = QUIET_NS, busy_until_ns = 0;
     (void)crash_watch_thread();
     pthread_mutex_lock(&service->lock);
@@ -222,7 +223,7 @@ void *service_write(void *argument)
         bool probing = service->probe_wanted;
         service->probe_wanted = false;
         struct store_job *batch =
-            service->fenced ? NULL : store_queue_take_batch(&service->writes, SERVICE_BATCH_MAX);
+            service->fenced ? NULL : store_queue_take_batch(&service->writes, SQLITE_BATCH_MAX);
         for (const struct store_job *job = batch; job != NULL; job = job->next) {
             service->running++;
         }
@@ -249,7 +250,7 @@ void *service_write(void *argument)
 
 // ---- the readers -----------------------------------------------------------------------------------------
 
-static void read_one(struct service *service, struct store_sqlite *store, struct store_job *job)
+static void read_one(struct sqlite_service *service, struct store_sqlite *store, struct store_job *job)
 {
     uint64_t begun_ns = clock_mono_ns();
     job->wait_us = (uint32_t)((begun_ns - job->queued_ns) / 1000);
@@ -270,7 +271,7 @@ static void read_one(struct service *service, struct store_sqlite *store, struct
     hand_over(service, job, 1);
 }
 
-static void read_state(struct service *service, struct store_sqlite *store, uint64_t generation)
+static void read_state(struct sqlite_service *service, struct store_sqlite *store, uint64_t generation)
 {
     bool empty = false;
     uint64_t last_alive = 0;
@@ -288,7 +289,8 @@ static void read_state(struct service *service, struct store_sqlite *store, uint
     ev_async_send(service->loop, &service->wake);
 }
 
-static void read_loop(struct service *service, struct store_sqlite *store, enum store_class end, bool tells)
+static void read_loop(struct sqlite_service *service, struct store_sqlite *store, enum store_class end,
+                      bool tells)
 {
     bool cached = false;
     (void)crash_watch_thread();
@@ -330,16 +332,16 @@ static void read_loop(struct service *service, struct store_sqlite *store, enum 
     leave(service);
 }
 
-void *service_read_all(void *argument)
+void *sqlite_service_read_all(void *argument)
 {
-    struct service *service = argument;
+    struct sqlite_service *service = argument;
     read_loop(service, service->readers[0], STORE_CLASSES, false);
     return NULL;
 }
 
-void *service_read_quick(void *argument)
+void *sqlite_service_read_quick(void *argument)
 {
-    struct service *service = argument;
+    struct sqlite_service *service = argument;
     read_loop(service, service->readers[1], STORE_BACKGROUND, true);
     return NULL;
 }
