@@ -109,7 +109,7 @@ static void hashed(struct core *core, struct flow *flow, const struct answer *an
     const struct wire_hash_reply *hash = &answer->hash;
     flow->hash_wait_us = hash->wait_us;
     flow->hash_us = hash->hash_us;
-    flow_leave_gate(core, flow, hash->hash_us);
+    flow_leave_gate(core, flow, hash->hash_us > 0);
     if (hash->verdict == WIRE_HASH_WEAK) {
         flow_refuse_view(core, flow, WIRE_WEAK_PASSWORD, hash->advice);
     } else if (hash->verdict == WIRE_HASH_BAD) {
@@ -145,7 +145,7 @@ static void add(struct core *core, struct flow *flow, const struct answer *answe
     } else if (!names_groups(ask->groups, flow->groups, sizeof(flow->groups))) {
         flow_refuse(core, flow, WIRE_BAD_GROUPS, "Groups are named like users, joined by commas.");
     } else if (ask->sealed.size > 0) {
-        flow_enter_gate(core, flow, hash_step);
+        flow_enter_gate(core, flow, HASH_ADMINISTRATION, hash_step);
     } else {
         store_account(core, flow, VIEW(""));
     }

@@ -10,6 +10,12 @@
 
 #include <sodium.h>
 
+// Of the gate before hashing: a first guess at one hash; what may stand before it, and for how long a burst
+// may (see base/gate.h).
+#define GATE_HOLD_US     40000
+#define GATE_TARGET_US   40000
+#define GATE_INTERVAL_US 2000000
+
 // Wiring of requests to handlers: the message, its handler. Decoding is the same for all.
 // clang-format off
 #define REQUESTS(X) \
@@ -74,7 +80,7 @@ struct core *core_new(const struct core_settings *settings, struct sessions_writ
     bytes_init(&core->audit_sent, 32768);
     bytes_init(&core->seen, 32768);
     bytes_init(&core->seen_sent, 32768);
-    gate_init(&core->hash_gate, 0, 2048, 3000, 40000);
+    gate_init(&core->hash_gate, HASH_CLASSES, 0, 1024, GATE_HOLD_US, GATE_TARGET_US, GATE_INTERVAL_US);
     return core;
 }
 
@@ -258,7 +264,7 @@ static bool take_hash_state(struct core *core, struct view packet)
         return false;
     }
     // Two jobs beyond the workers wait there, so that a worker never waits for core.
-    core->hash_gate.workers = state.workers + 2u;
+    gate_set_workers(&core->hash_gate, state.workers + 2u);
     ask_again(core, WIRE_HASH);
     flow_gate_turn(core);
     return true;
@@ -415,10 +421,6 @@ static void deadlines(struct core *core)
         }
         if (flow->step != NULL && core->now_ms >= flow->ask_deadline_ms) {
             answer_none(core, flow);
-        } else if (flow->ticket.waiting && core->now_ms >= flow->ask_deadline_ms) {
-            core->counters.gate_expired++;
-            gate_forget(&core->hash_gate, &flow->ticket);
-            flow_unavailable(core, flow, WIRE_HASH_BUSY, gate_retry_after_s(&core->hash_gate));
         }
     }
 }

@@ -49,7 +49,7 @@ void flow_end(struct core *core, struct flow *flow)
 {
     assert(flow->active && flow->step == NULL);
     gate_forget(&core->hash_gate, &flow->ticket);
-    flow_leave_gate(core, flow, 0);
+    flow_leave_gate(core, flow, false);
     flow_give_back(core, flow);
     forget(&flow->question);
     forget(&flow->request);
@@ -193,45 +193,94 @@ void flow_ask(struct core *core, struct flow *flow, enum wire_role role, flow_st
 
 // ---- the gate before hashing
 
+static uint64_t now_us(const struct core *core)
+{
+    return core->now.mono_ns / 1000;
+}
+
+static uint64_t gate_deadline_us(const struct core *core, const struct flow *flow)
+{
+    uint64_t end_ms = core->now_ms + FLOW_GATE_MS;
+    return (end_ms < flow->deadline_ms ? end_ms : flow->deadline_ms) * 1000;
+}
+
 static void go_on(struct core *core, struct flow *flow)
 {
     flow_step then = flow->then;
-    flow->in_gate = true;
     flow->gate_us += (uint32_t)((core->now.mono_ns - flow->gate_entered_ns) / 1000);
     core->counters.gate_entered++;
     then(core, flow, NULL);
 }
 
-void flow_enter_gate(struct core *core, struct flow *flow, flow_step then)
+static void hash_busy(struct core *core, struct flow *flow, enum hash_class class)
+{
+    uint32_t random;
+    core_random(core, &random, sizeof(random));
+    core->counters.logins_unavailable += flow->number == WIRE_MESSAGE_login;
+    core->counters.registrations_unavailable += flow->number == WIRE_MESSAGE_register_account;
+    flow_unavailable(core, flow, WIRE_HASH_BUSY, gate_retry_after_s(&core->hash_gate, class, random));
+}
+
+bool flow_gate_is_open(struct core *core, struct flow *flow, enum hash_class class)
+{
+    if (!gate_would_refuse(&core->hash_gate, class, gate_deadline_us(core, flow), now_us(core))) {
+        return true;
+    }
+    gate_owe(&core->hash_gate, class, 1);
+    core->counters.gate_refused++;
+    hash_busy(core, flow, class);
+    return false;
+}
+
+void flow_enter_gate(struct core *core, struct flow *flow, enum hash_class class, flow_step then)
 {
     flow->then = then;
     flow->gate_entered_ns = core->now.mono_ns;
-    flow->ask_deadline_ms = wait_end_ms(core, flow);
-    switch (gate_enter(&core->hash_gate, &flow->ticket, core->now_ms)) {
+    switch (gate_enter(&core->hash_gate, &flow->ticket, class, gate_deadline_us(core, flow), now_us(core))) {
     case GATE_ENTERED:
         go_on(core, flow);
         break;
     case GATE_WAITING:
+        flow_gate_turn(core); // what waits behind it may have to go
         break;
     case GATE_REFUSED:
         core->counters.gate_refused++;
-        flow_unavailable(core, flow, WIRE_HASH_BUSY, gate_retry_after_s(&core->hash_gate));
+        hash_busy(core, flow, class);
         break;
     }
 }
 
-void flow_leave_gate(struct core *core, struct flow *flow, uint32_t service_us)
+void flow_leave_gate(struct core *core, struct flow *flow, bool ran)
 {
-    if (flow->in_gate) {
-        flow->in_gate = false;
-        gate_leave(&core->hash_gate, service_us);
+    if (flow->ticket.working) {
+        gate_leave(&core->hash_gate, &flow->ticket, ran, now_us(core));
     }
 }
 
+static struct flow *flow_of(struct gate_ticket *ticket)
+{
+    return (struct flow *)((uint8_t *)ticket - offsetof(struct flow, ticket));
+}
+
+// What it starts may end flows, which asks for another turn: the one under way goes on instead.
 void flow_gate_turn(struct core *core)
 {
     struct gate_ticket *ticket;
-    while ((ticket = gate_next(&core->hash_gate)) != NULL) {
-        go_on(core, (struct flow *)((uint8_t *)ticket - offsetof(struct flow, ticket)));
+    if (core->gate_turning) {
+        return;
     }
+    core->gate_turning = true;
+    do {
+        while ((ticket = gate_drop(&core->hash_gate, now_us(core))) != NULL) {
+            struct flow *flow = flow_of(ticket);
+            flow->gate_us += (uint32_t)((core->now.mono_ns - flow->gate_entered_ns) / 1000);
+            core->counters.gate_expired++;
+            hash_busy(core, flow, ticket->class);
+        }
+        ticket = gate_next(&core->hash_gate, now_us(core));
+        if (ticket != NULL) {
+            go_on(core, flow_of(ticket));
+        }
+    } while (ticket != NULL);
+    core->gate_turning = false;
 }

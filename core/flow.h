@@ -21,6 +21,11 @@
 #define FLOW_LIFE_MS     15000                // the longest life of a flow
 #define FLOW_LOOKUPS_MAX (CORE_FLOWS_MAX / 4) // look-ups of unknown tokens can't take the flows of others
 #define FLOW_RESEND_MAX  2                    // how often one question is said again
+#define FLOW_GATE_MS     3000                 // the longest wait for a place at hashing
+
+// Who goes first at hashing. Log-ins of known devices go before others: a storm of guesses can't come before
+// those who were here already. The proof of one's own password, while signed in, is among them.
+enum hash_class { HASH_KNOWN, HASH_LOGIN, HASH_SIGN_UP, HASH_ADMINISTRATION, HASH_CLASSES };
 
 struct flow;
 
@@ -120,7 +125,6 @@ struct flow {
     struct throttle_key key_account, key_source;
     enum throttle_kind key_kind;
     struct gate_ticket ticket;
-    bool in_gate;
     uint64_t gate_entered_ns;
     uint32_t pending_place;
     bool has_pending, end_durable, intends;
@@ -162,7 +166,8 @@ struct core {
 
     struct throttle *throttle;
     struct tombstones tombstones;
-    struct gate hash_gate;
+    struct gate hash_gate; // classes: enum hash_class
+    bool gate_turning;
 
     struct bytes audit; // rows not yet sent
     uint32_t audit_rows, audit_dropped;
@@ -239,7 +244,6 @@ void flow_administer(struct core *core, struct flow *flow, flow_step then);
 void flow_load_account(struct core *core, struct flow *flow, struct view name, flow_step then);
 // Takes the account row out of rows; false when it is not there.
 [[nodiscard]] bool flow_keep_account(struct flow *flow, struct view *rows);
-// Waits for a place at hashing; goes on at `then` (with answer NULL) or answers HASH_BUSY.
 // Charges a guess to key_account before it is tried, where that is set.
 void flow_charge(struct core *core, struct flow *flow);
 // It was right, or was not tried. Nothing where nothing is charged.
@@ -248,9 +252,13 @@ void flow_give_back(struct core *core, struct flow *flow);
 // only, so that many people behind one address may log in at once; how many guesses can be under way is the
 // gate's to bound.
 void flow_guess_failed(struct core *core, struct flow *flow);
-void flow_enter_gate(struct core *core, struct flow *flow, flow_step then);
-void flow_leave_gate(struct core *core, struct flow *flow, uint32_t service_us);
-void flow_gate_turn(struct core *core); // hands free places to those who wait
+// Waits for a place at hashing; goes on at `then` (with answer NULL) or answers HASH_BUSY.
+void flow_enter_gate(struct core *core, struct flow *flow, enum hash_class class, flow_step then);
+// Whether it is worth asking anything for this flow: false when the gate would refuse it (it is answered).
+[[nodiscard]] bool flow_gate_is_open(struct core *core, struct flow *flow, enum hash_class class);
+void flow_leave_gate(struct core *core, struct flow *flow, bool ran);
+void flow_gate_turn(
+    struct core *core); // hands free places to those who wait, and refuses who waited too long
 // Ends one session, or all of an account: visible at once, durable later; goes on at `then` (answer NULL)
 // with flow->end_outcome OK (durable) or not (visible here, being repeated until durable).
 void flow_end_session(struct core *core, struct flow *flow, const struct id16 *selector, flow_step then);

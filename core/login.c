@@ -58,6 +58,9 @@ static void account_found(struct core *core, struct flow *flow, const struct ans
 
 void on_login(struct core *core, struct flow *flow)
 {
+    if (!flow_gate_is_open(core, flow, flow->ask.login.device.size > 0 ? HASH_KNOWN : HASH_LOGIN)) {
+        return;
+    }
     // A name that can't exist is asked for all the same: every refusal takes the same way.
     if (!names_username(flow->ask.login.username, flow->name, sizeof(flow->name))) {
         (void)view_to_cstr(VIEW(NO_NAME), flow->name, sizeof(flow->name));
@@ -100,7 +103,7 @@ static void throttle_step(struct core *core, struct flow *flow)
         return;
     }
     flow_charge(core, flow);
-    flow_enter_gate(core, flow, hash_step);
+    flow_enter_gate(core, flow, flow->device_known ? HASH_KNOWN : HASH_LOGIN, hash_step);
 }
 
 static void hashed(struct core *core, struct flow *flow, const struct answer *answer);
@@ -132,7 +135,7 @@ static void hashed(struct core *core, struct flow *flow, const struct answer *an
     const struct wire_hash_reply *hash = &answer->hash;
     flow->hash_wait_us = hash->wait_us;
     flow->hash_us = hash->hash_us;
-    flow_leave_gate(core, flow, hash->hash_us);
+    flow_leave_gate(core, flow, hash->hash_us > 0);
     if (hash->verdict == WIRE_HASH_UNAVAILABLE) {
         core->counters.logins_unavailable++;
         flow_unavailable(core, flow, core->hash.up ? WIRE_HASH_BUSY : WIRE_HASH_DOWN, 1);

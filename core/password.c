@@ -63,7 +63,7 @@ static void new_hashed(struct core *core, struct flow *flow, const struct answer
     const struct wire_hash_reply *hash = &answer->hash;
     flow->hash_wait_us += hash->wait_us;
     flow->hash_us += hash->hash_us;
-    flow_leave_gate(core, flow, hash->hash_us);
+    flow_leave_gate(core, flow, hash->hash_us > 0);
     if (hash->verdict == WIRE_HASH_WEAK || hash->verdict == WIRE_HASH_BAD) {
         flow_refuse_view(core, flow, WIRE_WEAK_PASSWORD,
                          hash->verdict == WIRE_HASH_WEAK ? hash->advice
@@ -129,7 +129,7 @@ static void account_known(struct core *core, struct flow *flow, const struct ans
         return;
     }
     flow_charge(core, flow);
-    flow_enter_gate(core, flow, verify_current);
+    flow_enter_gate(core, flow, HASH_KNOWN, verify_current);
 }
 
 static void load_own(struct core *core, struct flow *flow, const struct answer *answer)
@@ -149,7 +149,7 @@ void on_password_change(struct core *core, struct flow *flow)
 static void gate_for_new(struct core *core, struct flow *flow, const struct answer *answer)
 {
     (void)answer;
-    flow_enter_gate(core, flow, hash_new);
+    flow_enter_gate(core, flow, HASH_ADMINISTRATION, hash_new);
 }
 
 static void load_other(struct core *core, struct flow *flow, const struct answer *answer)

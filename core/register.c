@@ -155,7 +155,7 @@ static void hashed(struct core *core, struct flow *flow, const struct answer *an
     const struct wire_hash_reply *hash = &answer->hash;
     flow->hash_wait_us = hash->wait_us;
     flow->hash_us = hash->hash_us;
-    flow_leave_gate(core, flow, hash->hash_us);
+    flow_leave_gate(core, flow, hash->hash_us > 0);
     if (hash->verdict == WIRE_HASH_WEAK) {
         register_refused(core, flow, WIRE_WEAK_PASSWORD, hash->advice);
     } else if (hash->verdict == WIRE_HASH_BAD) {
@@ -195,7 +195,7 @@ void on_setup(struct core *core, struct flow *flow)
     if (!setup_token_fits(core, flow->ask.setup.token)) {
         register_refused(core, flow, WIRE_BAD_SETUP_TOKEN, VIEW(""));
     } else if (check_names(core, flow, flow->ask.setup.username)) {
-        flow_enter_gate(core, flow, hash_step);
+        flow_enter_gate(core, flow, HASH_SIGN_UP, hash_step);
     }
 }
 
@@ -209,7 +209,7 @@ static void invite_found(struct core *core, struct flow *flow, const struct answ
                !view_to_cstr(once.payload, flow->groups, sizeof(flow->groups))) {
         flow_store_failed(core, flow, answer);
     } else {
-        flow_enter_gate(core, flow, hash_step);
+        flow_enter_gate(core, flow, HASH_SIGN_UP, hash_step);
     }
 }
 
@@ -234,13 +234,15 @@ void on_register_account(struct core *core, struct flow *flow)
         register_refused(core, flow, WIRE_REGISTRATION_CLOSED, VIEW("Set-up comes first."));
     } else if (core->settings.registration == WIRE_REGISTRATION_INVITE && ask->invite.size == 0) {
         register_refused(core, flow, WIRE_BAD_INVITE, VIEW(""));
+    } else if (!flow_gate_is_open(core, flow, HASH_SIGN_UP)) {
+        return;
     } else if (!source_may_try(core, flow) || !check_names(core, flow, ask->username)) {
         return;
     } else if (ask->invite.size > 0) {
         ASK_STORE(core, flow, invite_found, store_once_get, .space = VIEW("invite"),
                   .hash = token_hash(ask->invite), .now = wall_s(core));
     } else {
-        flow_enter_gate(core, flow, hash_step);
+        flow_enter_gate(core, flow, HASH_SIGN_UP, hash_step);
     }
 }
 
