@@ -342,6 +342,7 @@ static void anothers_session_is_not_kept(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {SUITE(testing_memory), SUITE(testing_sqlite)};
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    const struct CMUnitTest tests[] = {SUITE(testing_memory), SUITE(testing_sqlite),
+                                       SUITE(testing_on_postgres)};
+    return cmocka_run_group_tests(tests, testing_postgres_group, testing_postgres_group_end);
 }

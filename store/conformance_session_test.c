@@ -118,9 +118,14 @@ static void seen_never_moves_back(void **state)
     assert_int_equal(row.last_seen, 3000);
     uint64_t alive = b->memory.last_alive;
     bool empty = false;
-    if (!b->is_memory) {
+    if (b->kind == BACKEND_SQLITE) {
         assert_int_equal(store_sqlite_state(b->sqlite, &empty, &alive), STORE_FINE);
+    } else if (b->kind == BACKEND_POSTGRES) {
+        PGresult *result = PQexecPrepared(b->postgres, "META_STATE", 0, NULL, NULL, NULL, 1);
+        assert_true(postgres_state_take(result, &empty, &alive));
+        PQclear(result);
     }
+    assert_false(empty);
     assert_int_equal(alive, 3100);
     bytes_release(&rows);
 }
@@ -340,6 +345,7 @@ static void values_at_their_bounds_come_back(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {SUITE(testing_memory), SUITE(testing_sqlite)};
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    const struct CMUnitTest tests[] = {SUITE(testing_memory), SUITE(testing_sqlite),
+                                       SUITE(testing_on_postgres)};
+    return cmocka_run_group_tests(tests, testing_postgres_group, testing_postgres_group_end);
 }

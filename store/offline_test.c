@@ -49,7 +49,7 @@ static mode_t mode_of(const char *path)
 static void serve(struct offline *o)
 {
     char why[STORE_WHY_MAX];
-    o->backend = (struct backend){.is_memory = false};
+    o->backend = (struct backend){.kind = BACKEND_SQLITE};
     store_answer_init(&o->backend.answer);
     assert_int_equal(store_sqlite_open(&o->backend.sqlite, o->database, STORE_WRITE, why), STORE_OPENED);
 }

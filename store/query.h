@@ -7,15 +7,9 @@
 #define STORE_QUERY_H
 
 #include "store/sqlite.h"
+#include "store/statement.h"
 
 #include <sqlite3.h>
-
-#define STATEMENT(name, plan, sql) STATEMENT_##name,
-enum statement {
-#include "store/statements.def"
-    STATEMENTS
-};
-#undef STATEMENT
 
 struct store_sqlite {
     sqlite3 *database;

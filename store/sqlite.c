@@ -18,22 +18,6 @@
 #include <malloc.h>
 #include <stdio.h>
 
-#define STATEMENT(name, plan, sql) sql,
-static const char *const texts[STATEMENTS] = {
-#include "store/statements.def"
-};
-#undef STATEMENT
-#define STATEMENT(name, plan, sql) plan,
-static const char *const plans[STATEMENTS] = {
-#include "store/statements.def"
-};
-#undef STATEMENT
-#define STATEMENT(name, plan, sql) #name,
-static const char *const names[STATEMENTS] = {
-#include "store/statements.def"
-};
-#undef STATEMENT
-
 static const struct store_verbs verbs = {
 #define VERB(name, class, access) .name = store_sqlite_##name,
     STORE_OPERATIONS(VERB)
@@ -158,9 +142,10 @@ static int configure(struct store_sqlite *store)
 static int try_statements(struct store_sqlite *store)
 {
     int code = SQLITE_OK;
-    for (size_t i = 0; code == SQLITE_OK && i < STATEMENTS; i++) {
+    for (enum statement i = 0; code == SQLITE_OK && i < STATEMENTS; i++) {
+        const char *sql = statement_sql(DIALECT_SQLITE, i);
         sqlite3_stmt *statement = NULL;
-        if (sqlite3_prepare_v2(store->database, texts[i], -1, &statement, NULL) != SQLITE_OK) {
+        if (sql != NULL && sqlite3_prepare_v2(store->database, sql, -1, &statement, NULL) != SQLITE_OK) {
             code = sqlite3_extended_errcode(store->database);
         }
         (void)sqlite3_finalize(statement);
@@ -172,8 +157,8 @@ sqlite3_stmt *store_sqlite_statement(struct store_sqlite *store, unsigned index)
 {
     assert(index < STATEMENTS);
     if (store->statements[index] == NULL &&
-        sqlite3_prepare_v3(store->database, texts[index], -1, SQLITE_PREPARE_PERSISTENT,
-                           &store->statements[index], NULL) != SQLITE_OK) {
+        sqlite3_prepare_v3(store->database, statement_sql(DIALECT_SQLITE, index), -1,
+                           SQLITE_PREPARE_PERSISTENT, &store->statements[index], NULL) != SQLITE_OK) {
         store_sqlite_failed(store, sqlite3_extended_errcode(store->database));
     }
     return store->statements[index];
@@ -429,10 +414,10 @@ static bool plan_holds(struct view plan, struct view expected)
     return scan_meant || !plan_says(plan, VIEW("SCAN"));
 }
 
-static bool read_plan(struct store_sqlite *store, size_t index, struct bytes *plan)
+static bool read_plan(struct store_sqlite *store, enum statement index, struct bytes *plan)
 {
     sqlite3_stmt *statement = NULL;
-    char *sql = sqlite3_mprintf("EXPLAIN QUERY PLAN %s", texts[index]);
+    char *sql = sqlite3_mprintf("EXPLAIN QUERY PLAN %s", statement_sql(DIALECT_SQLITE, index));
     bool fine = sql != NULL && sqlite3_prepare_v2(store->database, sql, -1, &statement, NULL) == SQLITE_OK;
     while (fine && sqlite3_step(statement) == SQLITE_ROW) {
         bytes_append_view(plan, view_of_cstr((const char *)sqlite3_column_text(statement, 3)));
@@ -448,11 +433,15 @@ bool store_sqlite_plans_hold(struct store_sqlite *store)
     struct bytes plan;
     bytes_init(&plan, 4096);
     bool all = true;
-    for (size_t i = 0; i < STATEMENT_BEGIN; i++) {
+    for (enum statement i = 0; i < STATEMENT_BEGIN; i++) {
+        if (statement_sql(DIALECT_SQLITE, i) == NULL) {
+            continue;
+        }
+        const char *expected = statement_plan(DIALECT_SQLITE, i);
         bytes_reset(&plan);
-        bool holds = read_plan(store, i, &plan) && plan_holds(bytes_view(&plan), view_of_cstr(plans[i]));
+        bool holds = read_plan(store, i, &plan) && plan_holds(bytes_view(&plan), view_of_cstr(expected));
         if (!holds) {
-            (void)fprintf(stderr, "%s: expected %s, got:\n%.*s", names[i], plans[i], (int)plan.size,
+            (void)fprintf(stderr, "%s: expected %s, got:\n%.*s", statement_name(i), expected, (int)plan.size,
                           plan.data == NULL ? "" : (const char *)plan.data);
         }
         all = all && holds;

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: ISC
-// For the store's tests: either backend behind one call, and the values that most tests use. Included by
+// For the store's tests: each backend behind one call, and the values that most tests use. Included by
 // tests only.
 #ifndef STORE_TESTING_H
 #define STORE_TESTING_H
 
 #include "store/memory.h"
+#include "store/postgres_schema.h"
 #include "store/sqlite.h"
+#include "store/testing_postgres.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,10 +16,13 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+enum backend_kind { BACKEND_MEMORY, BACKEND_SQLITE, BACKEND_POSTGRES };
+
 struct backend {
-    bool is_memory;
+    enum backend_kind kind;
     struct store_memory memory;
     struct store_sqlite *sqlite;
+    PGconn *postgres;
     char folder[64], path[96];
     struct store_answer answer;
 };
@@ -41,7 +46,7 @@ static inline void testing_remove(const char *folder)
 
 static inline void backend_init(struct backend *backend, bool is_memory)
 {
-    *backend = (struct backend){.is_memory = is_memory};
+    *backend = (struct backend){.kind = is_memory ? BACKEND_MEMORY : BACKEND_SQLITE};
     store_answer_init(&backend->answer);
     if (is_memory) {
         store_memory_init(&backend->memory, 100000);
@@ -53,11 +58,31 @@ static inline void backend_init(struct backend *backend, bool is_memory)
     assert_int_equal(store_sqlite_open(&backend->sqlite, backend->path, STORE_WRITE, why), STORE_OPENED);
 }
 
+// The program's one server; started by testing_postgres_group.
+static struct testing_postgres testing_server;
+
+// An empty database of the same server.
+static inline void backend_init_postgres(struct backend *backend)
+{
+    struct postgres_schema schema;
+    *backend = (struct backend){.kind = BACKEND_POSTGRES,
+                                .postgres = testing_postgres_connect(&testing_server, "postgres")};
+    store_answer_init(&backend->answer);
+    assert_non_null(backend->postgres);
+    PQclear(PQexec(backend->postgres, "DROP SCHEMA public CASCADE; CREATE SCHEMA public"));
+    if (postgres_schema_apply(&schema, backend->postgres) != POSTGRES_SCHEMA_CURRENT) {
+        fail_msg("%s", schema.why);
+    }
+    assert_true(testing_postgres_prepare(backend->postgres));
+}
+
 static inline void backend_release(struct backend *backend)
 {
     store_answer_release(&backend->answer);
-    if (backend->is_memory) {
+    if (backend->kind == BACKEND_MEMORY) {
         store_memory_release(&backend->memory);
+    } else if (backend->kind == BACKEND_POSTGRES) {
+        PQfinish(backend->postgres);
     } else {
         store_sqlite_close(&backend->sqlite);
         testing_remove(backend->folder);
@@ -67,8 +92,12 @@ static inline void backend_release(struct backend *backend)
 // The packet is whole? The answer is in backend->answer.
 static inline bool backend_apply(struct backend *backend, struct view packet)
 {
-    if (backend->is_memory) {
+    if (backend->kind == BACKEND_MEMORY) {
         return store_memory_answer(&backend->memory, packet, &backend->answer);
+    }
+    if (backend->kind == BACKEND_POSTGRES) {
+        char state[6];
+        return testing_postgres_apply(backend->postgres, packet, &backend->answer, state);
     }
     const struct store_operation *operation = store_operation_find(wire_peek(packet));
     if (operation == NULL || operation->access == STORE_READ) {
@@ -163,6 +192,26 @@ static inline int testing_sqlite(void **state)
 {
     *state = calloc(1, sizeof(struct backend));
     backend_init(*state, false);
+    return 0;
+}
+
+static inline int testing_on_postgres(void **state)
+{
+    *state = calloc(1, sizeof(struct backend));
+    backend_init_postgres(*state);
+    return 0;
+}
+
+static inline int testing_postgres_group(void **state)
+{
+    (void)state;
+    return testing_postgres_start(&testing_server) ? 0 : -1;
+}
+
+static inline int testing_postgres_group_end(void **state)
+{
+    (void)state;
+    testing_postgres_stop(&testing_server);
     return 0;
 }
 
