@@ -3,9 +3,11 @@
 // offline tool for backup, restore and check.
 #include "base/log.h"
 #include "store/offline.h"
+#include "store/postgres_service.h"
 #include "store/sqlite_service.h"
 #include "wire/child.h"
 
+#include <netdb.h>
 #include <signal.h>
 #include <sqlite3.h>
 #include <sys/stat.h>
@@ -19,6 +21,7 @@ static struct store_process {
     struct service *service;
     struct channel core;
     bool serving;
+    char url[1025], password[257]; // "" : SQLite
 } process = {.core.fd = -1};
 
 // ---- core ------------------------------------------------------------------------------------------------
@@ -85,17 +88,27 @@ static const struct service_events service_events = {on_answer, on_state, on_mal
 static bool config(void *context, struct view packet, bool again)
 {
     (void)context;
-    (void)again;
     struct wire_store_config slice;
     if (!wire_store_config_decode(packet, &slice)) {
         return false;
     }
-    if (slice.database.size > 0 && !view_equal(slice.database, VIEW("sqlite"))) {
-        log_event(LOG_ERROR, "database_unknown",
-                  "this stayd keeps its data in SQLite: set \"database = sqlite\"");
+    // The database is chosen at the start; a reload that changes it says so in the supervisor.
+    if (again || slice.database.size == 0 || view_equal(slice.database, VIEW("sqlite"))) {
+        return true;
+    }
+    char why[TARGET_WHY_MAX] = "";
+    struct postgres_target target;
+    if (!postgres_target_is(slice.database)) {
+        log_event(LOG_ERROR, "database_unknown", "\"database\" is \"sqlite\" or a postgres:// URL");
         return false;
     }
-    return true;
+    if (!postgres_target_init(&target, slice.database, slice.database_password, why)) {
+        log_event(LOG_ERROR, "database_refused", "%s", why);
+        return false;
+    }
+    postgres_target_release(&target);
+    return view_to_cstr(slice.database, process.url, sizeof(process.url)) &&
+           view_to_cstr(slice.database_password, process.password, sizeof(process.password));
 }
 
 static bool peer(void *context, enum wire_role role, uint16_t index, int fd)
@@ -114,9 +127,30 @@ static bool peer(void *context, enum wire_role role, uint16_t index, int fd)
     return true;
 }
 
+// Connects nowhere yet: stayd starts with the database away.
+static bool prepare_postgres(void)
+{
+    char why[TARGET_WHY_MAX] = "";
+    struct addrinfo *list = NULL;
+    if (getaddrinfo("localhost", NULL, NULL, &list) == 0) { // what it loads can't be loaded in the sandbox
+        freeaddrinfo(list);
+    }
+    struct postgres_settings settings = {.url = view_of_cstr(process.url),
+                                         .password = view_of_cstr(process.password)};
+    bool fine = postgres_service_open(&process.service, &settings, child_loop(), &service_events, NULL, why);
+    wipe(process.password, sizeof(process.password));
+    if (!fine) {
+        log_event(LOG_ERROR, "database_refused", "%s", why);
+    }
+    return fine;
+}
+
 static bool prepare(void *context)
 {
     (void)context;
+    if (process.url[0] != '\0') {
+        return prepare_postgres();
+    }
     char why[STORE_WHY_MAX] = "";
     enum store_open opened =
         sqlite_service_open(&process.service, DATABASE, child_loop(), &service_events, NULL, why);
@@ -128,6 +162,21 @@ static bool prepare(void *context)
         exit(WIRE_EXIT_DATA); // a restart would end here again
     }
     return false;
+}
+
+// A database elsewhere: sockets, names, certificates.
+static enum sandbox_profile sandbox(void *context, struct sandbox_options *options)
+{
+    (void)context;
+    if (process.url[0] == '\0') {
+        return SANDBOX_STORE;
+    }
+    static const char *const read[] = {"/etc", "/usr/share/ca-certificates", "/run/systemd/resolve"};
+    for (size_t i = 0; i < sizeof(read) / sizeof(read[0]); i++) {
+        options->dir[options->dirs++] = (struct sandbox_dir){read[i], SANDBOX_READ};
+    }
+    options->descriptors_max = 512;
+    return SANDBOX_STORE_NETWORK;
 }
 
 static bool threads(void *context)
@@ -164,6 +213,7 @@ int main(int argc, char **argv)
         .config = config,
         .peer = peer,
         .prepare = prepare,
+        .sandbox = sandbox,
         .threads = threads,
         .run = run,
         .drain = drain,

@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: ISC
+// The connection pool's decisions. Runs in stayd-store.
+// 1. running = the sum over kinds, overdue likewise; overdue ≤ running ≤ open.
+// 2. At most one connection attempt is under way; none while the breaker is open but the probe's.
+// 3. Any healthy kind may always start one when a connection is idle and the limit is not reached: no kind
+// can
+//    hold more than half of the limit.
+#include "store/pool.h"
+
+#include <assert.h>
+
+#define MILLI           1000u
+#define BASELINE_US     1000u // before anything was measured
+#define TOLERANCE       2u    // latency may double before the limit falls
+#define BREAKER_COUNT   3u
+#define BACKOFF_DOUBLED 6u
+
+void pool_init(struct pool *pool, uint32_t kinds, uint32_t min, uint32_t start, uint32_t max)
+{
+    assert(kinds <= POOL_KINDS_MAX && min >= 1 && min <= start && start <= max);
+    *pool = (struct pool){.min = min, .max = max, .kinds = kinds, .ratio_milli = MILLI};
+    pool->limit_max = max / 2 > start ? max / 2 : start;
+    pool->limit_milli = (uint64_t)start * MILLI;
+    for (uint32_t i = 0; i < kinds; i++) {
+        pool->kind[i].baseline_us = BASELINE_US;
+        pool->kind[i].recent_us = BASELINE_US;
+    }
+}
+
+uint32_t pool_limit(const struct pool *pool)
+{
+    uint64_t limit = (pool->limit_milli + MILLI / 2) / MILLI;
+    return limit < 1 ? 1 : (uint32_t)limit;
+}
+
+uint32_t pool_share(const struct pool *pool, uint32_t kind)
+{
+    const struct pool_kind *k = &pool->kind[kind];
+    return k->slow || k->overdue > 0 ? 1 : (pool_limit(pool) + 1) / 2;
+}
+
+// ---- statements ------------------------------------------------------------------------------------------
+
+bool pool_may_start(const struct pool *pool, uint32_t kind)
+{
+    const struct pool_kind *k = &pool->kind[kind];
+    return pool->breaker == POOL_CLOSED && k->running < pool_share(pool, kind) &&
+           pool->running - pool->overdue < pool_limit(pool) &&
+           (!k->background || pool->background < (pool_limit(pool) + 1) / 2);
+}
+
+void pool_started(struct pool *pool, uint32_t kind)
+{
+    pool->running++;
+    pool->kind[kind].running++;
+    pool->background += pool->kind[kind].background;
+}
+
+uint64_t pool_overdue_ns(const struct pool *pool, uint32_t kind, uint64_t now_ns)
+{
+    return now_ns + (8 * pool->kind[kind].baseline_us + 10000) * 1000;
+}
+
+void pool_became_overdue(struct pool *pool, uint32_t kind)
+{
+    pool->overdue++;
+    pool->kind[kind].overdue++;
+    assert(pool->kind[kind].overdue <= pool->kind[kind].running);
+}
+
+static uint64_t toward(uint64_t value, uint64_t sample, uint64_t parts)
+{
+    return sample >= value ? value + (sample - value) / parts : value - (value - sample) / parts;
+}
+
+static void learn(struct pool_kind *kind, uint64_t run_us)
+{
+    kind->recent_us = toward(kind->recent_us, run_us, 4);
+    kind->baseline_us = toward(kind->baseline_us, run_us,
+                               run_us < kind->baseline_us ? 8
+                               : kind->slow               ? 4096
+                                                          : 256);
+    if (kind->recent_us > 4 * kind->baseline_us + 2000) {
+        kind->slow = true;
+    } else if (kind->recent_us < 2 * kind->baseline_us + 1000) {
+        kind->slow = false;
+    }
+}
+
+static uint64_t square_root(uint64_t value)
+{
+    uint64_t root = 0;
+    while ((root + 1) * (root + 1) <= value) {
+        root++;
+    }
+    return root;
+}
+
+// Once in `limit` samples; a limit that was not used says nothing.
+static void move_limit(struct pool *pool, bool used)
+{
+    if (++pool->since < pool_limit(pool) || !used) {
+        return;
+    }
+    pool->since = 0;
+    uint64_t gradient = TOLERANCE * MILLI * MILLI / (pool->ratio_milli == 0 ? 1 : pool->ratio_milli);
+    gradient = gradient > MILLI ? MILLI : gradient < MILLI / 2 ? MILLI / 2 : gradient;
+    uint64_t target = pool->limit_milli * gradient / MILLI + square_root(pool->limit_milli * MILLI);
+    pool->limit_milli = toward(pool->limit_milli, target, 5);
+    uint64_t least = (uint64_t)pool->min * MILLI, most = (uint64_t)pool->limit_max * MILLI;
+    pool->limit_milli = pool->limit_milli < least  ? least
+                        : pool->limit_milli > most ? most
+                                                   : pool->limit_milli;
+}
+
+void pool_ended(struct pool *pool, uint32_t kind, bool overdue, uint64_t run_us)
+{
+    struct pool_kind *k = &pool->kind[kind];
+    assert(pool->running > 0 && k->running > 0 && (!overdue || k->overdue > 0));
+    bool used = (pool->running - pool->overdue) * 2 > pool_limit(pool);
+    pool->running--;
+    k->running--;
+    pool->overdue -= overdue;
+    k->overdue -= overdue;
+    pool->background -= k->background;
+    if (run_us == 0) {
+        return;
+    }
+    learn(k, run_us);
+    if (!k->slow && !overdue) {
+        pool->ratio_milli = toward(pool->ratio_milli, run_us * MILLI / (k->baseline_us + 500), 8);
+        move_limit(pool, used);
+    }
+}
+
+// ---- connections -----------------------------------------------------------------------------------------
+
+bool pool_may_connect(const struct pool *pool, uint64_t now_ms, bool waiting)
+{
+    uint32_t ceiling = pool->ceiling > 0 && now_ms < pool->ceiling_until_ms && pool->ceiling < pool->max
+                           ? pool->ceiling
+                           : pool->max;
+    if (pool->breaker != POOL_CLOSED || pool->connecting || now_ms < pool->connect_at_ms ||
+        pool->open >= ceiling) {
+        return false;
+    }
+    return pool->open < pool->min ||
+           (waiting && pool->open == pool->running && pool->open - pool->overdue < pool_limit(pool));
+}
+
+void pool_connecting(struct pool *pool)
+{
+    assert(!pool->connecting);
+    pool->connecting = true;
+}
+
+void pool_connected(struct pool *pool)
+{
+    pool->open++;
+    pool_connected_reserved(pool);
+}
+
+void pool_connected_reserved(struct pool *pool)
+{
+    pool->connecting = false;
+    pool->backoff = 0;
+    pool->connect_at_ms = 0;
+}
+
+static void back_off(struct pool *pool, uint64_t now_ms, uint32_t random)
+{
+    uint64_t most_ms = (uint64_t)POOL_BACKOFF_MIN_MS << pool->backoff;
+    most_ms = most_ms > POOL_BACKOFF_MAX_MS ? POOL_BACKOFF_MAX_MS : most_ms;
+    pool->connect_at_ms = now_ms + 1 + (most_ms * random >> 32);
+    pool->backoff += pool->backoff < BACKOFF_DOUBLED;
+}
+
+void pool_connect_failed(struct pool *pool, uint64_t now_ms, uint32_t random)
+{
+    pool->connecting = false;
+    pool_failed(pool, now_ms, random);
+}
+
+void pool_crowded(struct pool *pool, uint64_t now_ms)
+{
+    pool->connecting = false;
+    pool->ceiling = pool->open > 0 ? pool->open : 1;
+    pool->ceiling_until_ms = now_ms + POOL_CROWDED_MS;
+    pool->connect_at_ms = now_ms + POOL_CROWDED_MS / 10;
+}
+
+void pool_closed(struct pool *pool)
+{
+    assert(pool->open > 0);
+    pool->open--;
+}
+
+// ---- breaker ---------------------------------------------------------------------------------------------
+
+void pool_trip(struct pool *pool, uint64_t now_ms, uint32_t random)
+{
+    if (pool->breaker == POOL_CLOSED) {
+        pool->backoff = 0;
+    }
+    pool->breaker = POOL_OPEN;
+    back_off(pool, now_ms, random);
+}
+
+void pool_failed(struct pool *pool, uint64_t now_ms, uint32_t random)
+{
+    pool->failures++;
+    if (pool->breaker == POOL_HALF_OPEN ||
+        (pool->breaker == POOL_CLOSED && pool->failures >= BREAKER_COUNT)) {
+        pool_trip(pool, now_ms, random);
+    } else {
+        back_off(pool, now_ms, random);
+    }
+}
+
+void pool_worked(struct pool *pool)
+{
+    pool->failures = 0;
+    if (pool->breaker != POOL_CLOSED) {
+        pool->breaker = POOL_CLOSED;
+        pool->backoff = 0;
+        pool->connect_at_ms = 0;
+    }
+}
+
+bool pool_may_probe(struct pool *pool, uint64_t now_ms)
+{
+    if (pool->breaker != POOL_OPEN || pool->connecting || now_ms < pool->connect_at_ms) {
+        return false;
+    }
+    pool->breaker = POOL_HALF_OPEN;
+    return true;
+}

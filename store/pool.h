@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: ISC
+// The decisions of the connection pool: how many statements may run, which may start now, when to open a
+// connection, when to stop asking a database that does not answer. Pure: time and randomness are arguments.
+// Used by the PostgreSQL service of stayd-store. Owns nothing. Bounds: POOL_KINDS_MAX kinds of operation;
+// connections between `min` and `max`.
+//
+// Limit: how many healthy statements run at once follows measured latency by Gradient2 (Netflix,
+// concurrency-limits: limit × tolerance × long/short + √limit, smoothed, only while the limit is used). As
+// one pool serves statements of unlike cost, each sample is divided by its own kind's baseline before it
+// counts.
+//
+// Share: a kind whose statement became slow (recent above 4 × baseline + 2 ms), or has one running that is
+// overdue (8 × baseline + 10 ms), may start one at a time; a healthy kind may have half of the limit. What is
+// overdue no longer counts against the limit: the others get connections beyond it, up to `max`.
+//
+// Breaker:  closed ──3 failures in a row, or none is left──▶ open ──jittered delay──▶ half open ──one
+// probe──▶ closed or open. Delays: full jitter (Brooker, "Exponential Backoff And Jitter": uniform in
+// 0..min(cap, base·2ⁿ)).
+#ifndef STORE_POOL_H
+#define STORE_POOL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define POOL_KINDS_MAX      32
+#define POOL_BACKOFF_MIN_MS 20
+#define POOL_BACKOFF_MAX_MS 1000
+#define POOL_CROWDED_MS     5000 // a server that is full is asked for another connection after this
+
+struct pool_kind {
+    uint32_t running, overdue; // overdue of the running
+    uint64_t baseline_us;      // of a good run: falls fast, rises slowly
+    uint64_t recent_us;
+    bool slow;
+    bool background; // at most half of the limit for all of these together
+};
+
+enum pool_breaker { POOL_CLOSED, POOL_OPEN, POOL_HALF_OPEN };
+
+struct pool {
+    uint32_t min, max;
+    uint32_t limit_max;
+    uint64_t limit_milli; // thousandths
+    uint64_t ratio_milli; // smoothed latency over baseline
+    uint32_t since;       // samples since the limit was last moved
+    uint32_t kinds;
+    struct pool_kind kind[POOL_KINDS_MAX];
+
+    uint32_t open, running, overdue, background; // connections; statements (until known to be over)
+    bool connecting;
+    uint64_t connect_at_ms; // not before
+    uint32_t ceiling;       // what a full server gave, 0: no such limit
+    uint64_t ceiling_until_ms;
+
+    enum pool_breaker breaker;
+    uint32_t failures; // in a row
+    uint32_t backoff;  // doublings
+};
+
+void pool_init(struct pool *pool, uint32_t kinds, uint32_t min, uint32_t start, uint32_t max);
+// Between healthy statements; at least 1.
+uint32_t pool_limit(const struct pool *pool);
+// How many of this kind may run now.
+uint32_t pool_share(const struct pool *pool, uint32_t kind);
+
+// ---- statements ----
+[[nodiscard]] bool pool_may_start(const struct pool *pool, uint32_t kind);
+void pool_started(struct pool *pool, uint32_t kind);
+// When a statement that starts now will be overdue.
+uint64_t pool_overdue_ns(const struct pool *pool, uint32_t kind, uint64_t now_ns);
+void pool_became_overdue(struct pool *pool, uint32_t kind);
+// It is over. `run_us` 0: nothing is to be learned from it.
+void pool_ended(struct pool *pool, uint32_t kind, bool overdue, uint64_t run_us);
+
+// ---- connections ----
+// Another connection is wanted and may be tried now. `waiting`: a job could start if there were one.
+[[nodiscard]] bool pool_may_connect(const struct pool *pool, uint64_t now_ms, bool waiting);
+void pool_connecting(struct pool *pool);
+void pool_connected(struct pool *pool);
+// The one beside the pool.
+void pool_connected_reserved(struct pool *pool);
+// `random` is uniform over all of uint32_t.
+void pool_connect_failed(struct pool *pool, uint64_t now_ms, uint32_t random);
+// The server has no room for another: not a failure of the database.
+void pool_crowded(struct pool *pool, uint64_t now_ms);
+// One is closed, in whatever state it was.
+void pool_closed(struct pool *pool);
+
+// ---- breaker ----
+// A connection broke, or the server did not answer in time.
+void pool_failed(struct pool *pool, uint64_t now_ms, uint32_t random);
+// The server answered something.
+void pool_worked(struct pool *pool);
+// Opens it whatever the count is: the server can't be used.
+void pool_trip(struct pool *pool, uint64_t now_ms, uint32_t random);
+// Open, and time for one probe: it is half open from here on.
+[[nodiscard]] bool pool_may_probe(struct pool *pool, uint64_t now_ms);
+static inline bool pool_is_up(const struct pool *pool)
+{
+    return pool->breaker == POOL_CLOSED;
+}
+
+#endif

@@ -1,0 +1,403 @@
+// SPDX-License-Identifier: ISC
+// The connections of the pool and the jobs on them. Runs in stayd-store on the event loop.
+// 1. A slot is running from pool_started to pool_ended; while it is, its statement may be on the server.
+// 2. A slot's connection is closed and not used again when its statement was cancelled or failed in a way
+// that
+//    concerns the connection.
+// 3. No connection is held across anything but its operation: a slot gets a job and is idle again when the
+//    server has answered.
+#include "store/postgres_service.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/stats.h"
+
+#include <assert.h>
+#include <sched.h>
+#include <stdlib.h>
+
+#define IDLE_MAX_NS      60000000000u
+#define UNANSWERED_NS    1500000000u // after a cancellation
+#define CONNECTIONS_CORE 2u          // to begin with
+#define SPACE_LOG_EVERY  256u
+
+static void on_open(struct postgres_connection *connection);
+static void on_open_failed(struct postgres_connection *connection, enum postgres_failure failure,
+                           const char *text);
+static void on_done(struct postgres_connection *connection, enum postgres_failure failure, const char *text);
+static void on_lost(struct postgres_connection *connection, bool busy, const char *text);
+
+static const struct postgres_connection_events slot_events = {on_open, on_open_failed, on_done, on_lost};
+
+static uint32_t cores(void)
+{
+    cpu_set_t set;
+    int count = sched_getaffinity(0, sizeof(set), &set) == 0 ? CPU_COUNT(&set) : 1;
+    return count < 1 ? 1 : (uint32_t)count;
+}
+
+static uint32_t clamp(uint32_t value, uint32_t least, uint32_t most)
+{
+    return value < least ? least : value > most ? most : value;
+}
+
+bool postgres_pool_init(struct postgres_service *service, uint32_t connections_max)
+{
+    uint32_t most = connections_max > 0 ? connections_max : clamp(8 * cores(), 8, 64);
+    most = clamp(most, 1, POSTGRES_CONNECTIONS_MAX);
+    uint32_t start = clamp(CONNECTIONS_CORE * cores(), 1, most);
+    pool_init(&service->pool, POSTGRES_KINDS, 1, start, most);
+    for (uint32_t kind = 0; kind < POSTGRES_KINDS; kind++) {
+        service->pool.kind[kind].background =
+            store_operation_find((uint16_t)(WIRE_MESSAGE_store_account_by_name + kind))->class ==
+            STORE_BACKGROUND;
+    }
+    service->slots = calloc(most, sizeof(*service->slots));
+    for (uint32_t i = 0; service->slots != NULL && i < most; i++) {
+        service->slots[i].service = service;
+        postgres_connection_init(&service->slots[i].connection, service->loop, &slot_events,
+                                 &service->slots[i]);
+    }
+    return service->slots != NULL;
+}
+
+void postgres_pool_release(struct postgres_service *service)
+{
+    free(service->slots);
+    service->slots = NULL;
+}
+
+static void show(const struct postgres_service *service)
+{
+    stats_set(STATS_pool_open, service->pool.open);
+    stats_set(STATS_pool_busy, service->pool.running);
+}
+
+// ---- idle ones -------------------------------------------------------------------------------------------
+
+static void put_idle(struct postgres_slot *slot, uint64_t now_ns)
+{
+    slot->idle_ns = now_ns;
+    slot->idle_next = slot->service->idle;
+    slot->service->idle = slot;
+}
+
+static void take_from_idle(struct postgres_slot *slot)
+{
+    for (struct postgres_slot **at = &slot->service->idle; *at != NULL; at = &(*at)->idle_next) {
+        if (*at == slot) {
+            *at = slot->idle_next;
+            return;
+        }
+    }
+}
+
+// Its connection is closed already, or is closed here; what it ran is not known to be over unless `over`.
+static void close_slot(struct postgres_slot *slot, bool over)
+{
+    struct postgres_service *service = slot->service;
+    take_from_idle(slot);
+    postgres_connection_close(&slot->connection);
+    if (slot->running) {
+        service->ghosts = service->ghosts || !over;
+        uint64_t run_ns = slot->cancelled_ns > 0 ? clock_mono_ns() - slot->begun_ns : 0;
+        pool_ended(&service->pool, slot->kind, slot->overdue, run_ns / 1000);
+        postgres_call_release(&slot->call);
+        slot->running = false;
+    }
+    slot->stale = false;
+    pool_closed(&service->pool);
+}
+
+// ---- running ---------------------------------------------------------------------------------------------
+
+static uint64_t least(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+static void run(struct postgres_slot *slot, struct postgres_job *job)
+{
+    struct postgres_service *service = slot->service;
+    if (!postgres_call_make(&slot->call, view_of(job->data, job->size))) {
+        put_idle(slot, clock_mono_ns());
+        bool current = job->generation == service->generation;
+        postgres_service_refuse(service, job, WIRE_STORE_UNAVAILABLE);
+        if (current) {
+            service->events->on_malformed(service->owner);
+        }
+        return;
+    }
+    slot->begun_ns = clock_mono_ns();
+    slot->job = job;
+    slot->kind = job->kind;
+    slot->cancelled_ns = 0;
+    slot->overdue = false;
+    slot->running = true;
+    slot->deadline_ns = least(job->deadline_ns, slot->begun_ns + (uint64_t)slot->call.deadline_ms * 1000000u);
+    slot->overdue_ns = pool_overdue_ns(&service->pool, job->kind, slot->begun_ns);
+    pool_started(&service->pool, job->kind);
+    postgres_connection_run(&slot->connection, &slot->call, slot->call.deadline_ms);
+}
+
+void postgres_pool_run(struct postgres_service *service)
+{
+    while (postgres_may_run(service) && service->idle != NULL && service->waiting_set != 0) {
+        struct postgres_job *job = postgres_service_next(service);
+        if (job == NULL) {
+            break;
+        }
+        struct postgres_slot *slot = service->idle;
+        service->idle = slot->idle_next;
+        run(slot, job);
+    }
+    // While fenced none is opened: who is fenced off is told by the connections that are known.
+    bool waiting = service->waiting_set != 0;
+    if (postgres_may_run(service) && !service->stopping &&
+        pool_may_connect(&service->pool, clock_mono_ns() / 1000000u, waiting)) {
+        postgres_attempt(service, false);
+    }
+    show(service);
+}
+
+static void note_space(enum postgres_failure failure)
+{
+    static uint32_t refused;
+    if (failure == POSTGRES_FAILED_SPACE) {
+        refused++;
+    } else if (failure == POSTGRES_FINE && refused > 0) {
+        log_event(LOG_INFO, "disk_has_space", "the server takes changes again, after %u refusals", refused);
+        refused = 0;
+    }
+}
+
+static void take_answer(struct postgres_slot *slot, struct postgres_job *job, uint64_t now_ns)
+{
+    struct postgres_service *service = slot->service;
+    enum postgres_taken taken =
+        postgres_call_take(&slot->call, (const PGresult *const *)slot->connection.results, &service->answer);
+    if (taken == POSTGRES_TAKEN) {
+        if (slot->call.operation->access == STORE_WRITE) {
+            stats_count(STATS_store_commits);
+            note_space(POSTGRES_FINE);
+        }
+        postgres_service_answer(service, job, &service->answer, slot->begun_ns, now_ns);
+    } else if (taken == POSTGRES_AGAIN) {
+        postgres_service_again(service, job);
+    } else {
+        postgres_failure_say(POSTGRES_FAILED_SCHEMA, slot->call.operation->name,
+                             "rows that stayd did not write", now_ns / 1000000u);
+        postgres_service_refuse(service, job, WIRE_STORE_UNAVAILABLE);
+    }
+}
+
+static void take_failure(struct postgres_slot *slot, struct postgres_job *job, enum postgres_failure failure,
+                         const char *text, uint64_t now_ns)
+{
+    struct postgres_service *service = slot->service;
+    note_space(failure);
+    if (failure != POSTGRES_FAILED_RACE) {
+        postgres_failure_say(failure, slot->call.operation->name, text, now_ns / 1000000u);
+    }
+    if (job == NULL) {
+        return;
+    }
+    if (postgres_failure_repeats(failure)) {
+        postgres_service_again(service, job);
+    } else {
+        postgres_service_refuse(service, job, postgres_failure_outcome(failure));
+    }
+}
+
+static void react(struct postgres_service *service, enum postgres_failure failure)
+{
+    if (failure == POSTGRES_FAILED_MOVED) {
+        service->addresses.count = 0;
+        postgres_service_trip(service);
+    } else if (failure == POSTGRES_FAILED_POOLER && !service->target.pooler) {
+        service->target.pooler = true;
+        postgres_pool_replace_all(service);
+    } else if (failure == POSTGRES_FAILED_LOST) {
+        pool_failed(&service->pool, clock_mono_ns() / 1000000u, postgres_random());
+    } else {
+        pool_worked(&service->pool);
+    }
+}
+
+static void on_done(struct postgres_connection *connection, enum postgres_failure failure, const char *text)
+{
+    struct postgres_slot *slot = connection->owner;
+    struct postgres_service *service = slot->service;
+    struct postgres_job *job = slot->job;
+    uint64_t now_ns = clock_mono_ns();
+    bool discard = slot->cancelled_ns > 0 || slot->stale || postgres_failure_ends(failure);
+    slot->job = NULL;
+    if (failure == POSTGRES_FINE && job != NULL) {
+        take_answer(slot, job, now_ns);
+    } else if (failure != POSTGRES_FINE && slot->cancelled_ns == 0) {
+        take_failure(slot, job, failure, text, now_ns);
+    }
+    if (connection->state == POSTGRES_CLOSED) {
+        return; // the answer's receiver ended everything
+    }
+    if (discard) {
+        close_slot(slot, true);
+    } else {
+        pool_ended(&service->pool, slot->kind, slot->overdue, (now_ns - slot->begun_ns) / 1000);
+        postgres_call_release(&slot->call);
+        slot->running = false;
+        postgres_connection_clear(connection);
+        put_idle(slot, now_ns);
+    }
+    react(service, failure);
+    postgres_service_look(service);
+}
+
+static void on_lost(struct postgres_connection *connection, bool busy, const char *text)
+{
+    struct postgres_slot *slot = connection->owner;
+    struct postgres_service *service = slot->service;
+    struct postgres_job *job = slot->job;
+    uint64_t now_ms = clock_mono_ns() / 1000000u;
+    slot->job = NULL;
+    close_slot(slot, false);
+    if (busy) {
+        postgres_failure_say(POSTGRES_FAILED_LOST, "a connection broke", text, now_ms);
+        pool_failed(&service->pool, now_ms, postgres_random());
+    }
+    if (job != NULL) {
+        postgres_service_again(service, job);
+    }
+    if (service->pool.breaker == POOL_OPEN) {
+        postgres_service_trip(service);
+    }
+    postgres_service_look(service);
+}
+
+static void on_open(struct postgres_connection *connection)
+{
+    struct postgres_slot *slot = connection->owner;
+    slot->stale = false;
+    postgres_attempt_succeeded(slot->service);
+    put_idle(slot, clock_mono_ns());
+    show(slot->service);
+    postgres_service_look(slot->service);
+}
+
+static void on_open_failed(struct postgres_connection *connection, enum postgres_failure failure,
+                           const char *text)
+{
+    struct postgres_slot *slot = connection->owner;
+    postgres_attempt_failed(slot->service, failure, text);
+}
+
+// ---- the clock -------------------------------------------------------------------------------------------
+
+static void give_up(struct postgres_slot *slot, uint64_t now_ns)
+{
+    struct postgres_service *service = slot->service;
+    struct postgres_job *job = slot->job;
+    slot->job = NULL;
+    slot->cancelled_ns = now_ns;
+    postgres_helper_cancel(service->helper, postgres_connection_cancel(&slot->connection));
+    if (job != NULL) {
+        stats_count(STATS_store_expired);
+        postgres_failure_say(POSTGRES_FAILED_LATE, slot->call.operation->name, "no answer at its deadline",
+                             now_ns / 1000000u);
+        postgres_service_refuse(service, job, WIRE_STORE_UNAVAILABLE);
+    }
+}
+
+static void tick_slot(struct postgres_slot *slot, uint64_t now_ns)
+{
+    struct postgres_service *service = slot->service;
+    if (slot->running && !slot->overdue && now_ns >= slot->overdue_ns) {
+        slot->overdue = true;
+        pool_became_overdue(&service->pool, slot->kind);
+    }
+    if (slot->running && slot->cancelled_ns == 0 && now_ns >= slot->deadline_ns) {
+        give_up(slot, now_ns);
+    } else if (slot->running && slot->cancelled_ns > 0 && now_ns >= slot->cancelled_ns + UNANSWERED_NS) {
+        postgres_failure_say(POSTGRES_FAILED_SILENT, slot->call.operation->name, "nor to its cancellation",
+                             now_ns / 1000000u);
+        close_slot(slot, false);
+        pool_failed(&service->pool, now_ns / 1000000u, postgres_random());
+    } else if (slot->connection.state == POSTGRES_IDLE && service->pool.open > service->pool.min &&
+               now_ns >= slot->idle_ns + IDLE_MAX_NS) {
+        close_slot(slot, true);
+    }
+}
+
+void postgres_pool_tick(struct postgres_service *service, uint64_t now_ns)
+{
+    for (uint32_t i = 0; i < service->pool.max; i++) {
+        if (service->slots[i].connection.state != POSTGRES_CLOSED) {
+            tick_slot(&service->slots[i], now_ns);
+        }
+    }
+    if (service->pool.breaker == POOL_OPEN && service->up) {
+        postgres_service_trip(service);
+    }
+}
+
+void postgres_pool_cancel_old(struct postgres_service *service, uint64_t now_ns)
+{
+    for (uint32_t i = 0; i < service->pool.max; i++) {
+        struct postgres_slot *slot = &service->slots[i];
+        if (slot->running && slot->cancelled_ns == 0) {
+            give_up(slot, now_ns);
+        }
+    }
+}
+
+void postgres_pool_close_all(struct postgres_service *service)
+{
+    for (uint32_t i = 0; i < service->pool.max; i++) {
+        struct postgres_slot *slot = &service->slots[i];
+        struct postgres_job *job = slot->job;
+        if (slot->connection.state == POSTGRES_CLOSED || slot->connection.state == POSTGRES_CONNECTING) {
+            continue;
+        }
+        slot->job = NULL;
+        close_slot(slot, false);
+        if (job != NULL) {
+            postgres_service_refuse(service, job, WIRE_STORE_UNAVAILABLE);
+        }
+    }
+    show(service);
+}
+
+void postgres_pool_replace_all(struct postgres_service *service)
+{
+    for (uint32_t i = 0; i < service->pool.max; i++) {
+        struct postgres_slot *slot = &service->slots[i];
+        if (slot->connection.state == POSTGRES_IDLE) {
+            close_slot(slot, true);
+        } else if (slot->connection.state == POSTGRES_BUSY) {
+            slot->stale = true;
+        }
+    }
+}
+
+// The database can't be used: everything that was asked is answered, everything is closed, a probe finds out
+// when it can be used again.
+void postgres_service_trip(struct postgres_service *service)
+{
+    uint64_t now_ms = clock_mono_ns() / 1000000u;
+    bool was = service->up;
+    service->up = false;
+    if (service->pool.breaker == POOL_CLOSED) {
+        pool_trip(&service->pool, now_ms, postgres_random());
+    }
+    postgres_attempt_drop(service);
+    postgres_pool_close_all(service);
+    postgres_reserved_lost(service);
+    postgres_service_refuse_waiting(service);
+    stats_set(STATS_store_available, 0);
+    if (was) {
+        log_event(LOG_ERROR, "store_down", "the database does not answer");
+        if (service->said) {
+            postgres_service_say_state(service);
+        }
+    }
+}

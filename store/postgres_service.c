@@ -1,0 +1,405 @@
+// SPDX-License-Identifier: ISC
+// The PostgreSQL service: jobs in, answers out, the state. Runs in stayd-store on the event loop.
+// 1. A job is in exactly one place: a waiting list, or the slot that runs it. It is answered once.
+// 2. An answer goes to the core that asked, or nowhere.
+// 3. Between begin and the first state nothing of the new core is run.
+#include "store/postgres_service.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/stats.h"
+
+#include <assert.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#define FAST_S    0.01
+#define SLOW_S    0.1
+#define TRIES_MAX 4
+
+static const struct service_verbs verbs;
+
+uint32_t postgres_random(void)
+{
+    uint32_t random = 0;
+    return getrandom(&random, sizeof(random), 0) == (ssize_t)sizeof(random) ? random : UINT32_MAX / 2;
+}
+
+// ---- answers ---------------------------------------------------------------------------------------------
+
+static void count_outcome(enum wire_store_outcome outcome)
+{
+    stats_count(outcome == WIRE_STORE_OK || outcome == WIRE_STORE_NOT_FOUND ? STATS_store_done
+                : outcome == WIRE_STORE_CONFLICT                            ? STATS_store_refused
+                                                                            : STATS_store_failed);
+}
+
+// Packets carry password hashes.
+static void free_job(struct postgres_job *job)
+{
+    wipe(job->data, job->size);
+    free(job);
+}
+
+void postgres_service_answer(struct postgres_service *service, struct postgres_job *job,
+                             const struct store_answer *answer, uint64_t begun_ns, uint64_t now_ns)
+{
+    uint64_t wait_ns = begun_ns > job->queued_ns ? begun_ns - job->queued_ns : 0;
+    uint64_t run_ns = now_ns - begun_ns;
+    stats_time(STATS_TIME_stage_pool_wait, wait_ns);
+    stats_time(STATS_TIME_stage_statement, run_ns);
+    count_outcome(answer->outcome);
+    bytes_reset(&service->packet);
+    if (job->generation == service->generation &&
+        store_answer_encode(answer, job->op, (uint32_t)(wait_ns / 1000), (uint32_t)(run_ns / 1000),
+                            &service->packet)) {
+        service->events->on_answer(service->owner, bytes_view(&service->packet));
+        wipe(service->packet.data, service->packet.size);
+    }
+    free_job(job);
+}
+
+void postgres_service_refuse(struct postgres_service *service, struct postgres_job *job,
+                             enum wire_store_outcome outcome)
+{
+    uint64_t now_ns = clock_mono_ns();
+    store_answer_set(&service->answer, outcome, WIRE_CONFLICT_NONE);
+    postgres_service_answer(service, job, &service->answer, now_ns, now_ns);
+}
+
+void postgres_service_say_state(struct postgres_service *service)
+{
+    struct wire_store_state state = {
+        .up = service->up, .empty = service->empty, .last_alive = service->last_alive};
+    service->said = true;
+    service->events->on_state(service->owner, &state);
+}
+
+// ---- what waits ------------------------------------------------------------------------------------------
+
+static bool push(struct postgres_service *service, struct postgres_job *job)
+{
+    if (service->waiting_count >= SERVICE_JOBS_MAX ||
+        service->waiting_bytes + job->size > SERVICE_BYTES_MAX) {
+        return false;
+    }
+    job->next = NULL;
+    if (service->waiting[job->kind].last != NULL) {
+        service->waiting[job->kind].last->next = job;
+    } else {
+        service->waiting[job->kind].first = job;
+    }
+    service->waiting[job->kind].last = job;
+    service->waiting_set |= 1ull << job->kind;
+    service->waiting_count++;
+    service->waiting_bytes += job->size;
+    return true;
+}
+
+static struct postgres_job *pop(struct postgres_service *service, uint32_t kind)
+{
+    struct postgres_job *job = service->waiting[kind].first;
+    service->waiting[kind].first = job->next;
+    if (job->next == NULL) {
+        service->waiting[kind].last = NULL;
+        service->waiting_set &= ~(1ull << kind);
+    }
+    service->waiting_count--;
+    service->waiting_bytes -= job->size;
+    job->next = NULL;
+    return job;
+}
+
+void postgres_service_again(struct postgres_service *service, struct postgres_job *job)
+{
+    if (++job->tries >= TRIES_MAX || clock_mono_ns() >= job->deadline_ns ||
+        job->generation != service->generation || service->stopping) {
+        postgres_service_refuse(service, job, WIRE_STORE_UNAVAILABLE);
+        return;
+    }
+    job->next = service->waiting[job->kind].first;
+    service->waiting[job->kind].first = job;
+    if (job->next == NULL) {
+        service->waiting[job->kind].last = job;
+    }
+    service->waiting_set |= 1ull << job->kind;
+    service->waiting_count++;
+    service->waiting_bytes += job->size;
+}
+
+static enum store_class class_of(uint32_t kind)
+{
+    return store_operation_find((uint16_t)(WIRE_MESSAGE_store_account_by_name + kind))->class;
+}
+
+// The oldest of the first class that has one which may start now.
+struct postgres_job *postgres_service_next(struct postgres_service *service)
+{
+    uint32_t best = POSTGRES_KINDS;
+    for (uint64_t set = service->waiting_set; set != 0; set &= set - 1) {
+        uint32_t kind = (uint32_t)__builtin_ctzll(set);
+        if (!pool_may_start(&service->pool, kind)) {
+            continue;
+        }
+        if (best == POSTGRES_KINDS || class_of(kind) < class_of(best) ||
+            (class_of(kind) == class_of(best) &&
+             service->waiting[kind].first->queued_ns < service->waiting[best].first->queued_ns)) {
+            best = kind;
+        }
+    }
+    return best == POSTGRES_KINDS ? NULL : pop(service, best);
+}
+
+void postgres_service_refuse_waiting(struct postgres_service *service)
+{
+    while (service->waiting_set != 0) {
+        struct postgres_job *job = pop(service, (uint32_t)__builtin_ctzll(service->waiting_set));
+        postgres_service_refuse(service, job, WIRE_STORE_UNAVAILABLE);
+    }
+}
+
+static void drop_waiting(struct postgres_service *service)
+{
+    while (service->waiting_set != 0) {
+        free_job(pop(service, (uint32_t)__builtin_ctzll(service->waiting_set)));
+    }
+}
+
+static void expire_waiting(struct postgres_service *service, uint64_t now_ns)
+{
+    for (uint64_t set = service->waiting_set; set != 0; set &= set - 1) {
+        uint32_t kind = (uint32_t)__builtin_ctzll(set);
+        while (service->waiting[kind].first != NULL && now_ns >= service->waiting[kind].first->deadline_ns) {
+            stats_count(STATS_store_expired);
+            postgres_service_refuse(service, pop(service, kind), WIRE_STORE_UNAVAILABLE);
+        }
+    }
+}
+
+// ---- the clock -------------------------------------------------------------------------------------------
+
+static void stop_if_done(struct postgres_service *service)
+{
+    if (service->stopping && !service->stopped &&
+        (!service->up || (service->waiting_set == 0 && service->pool.running == 0))) {
+        service->stopped = true;
+        postgres_service_refuse_waiting(service);
+        ev_timer_stop(service->loop, &service->tick);
+        postgres_attempt_drop(service);
+        postgres_pool_close_all(service);
+        postgres_connection_close(&service->reserved.connection);
+        service->events->on_stopped(service->owner);
+    }
+}
+
+void postgres_service_look(struct postgres_service *service)
+{
+    if (service->pumping || service->stopped) {
+        return;
+    }
+    service->pumping = true;
+    postgres_pool_run(service);
+    service->pumping = false;
+    bool fast = service->pool.running > 0 || service->waiting_set != 0 || service->pool.connecting ||
+                !service->up || service->fenced;
+    if (fast != service->ticking_fast && !service->stopping) {
+        service->ticking_fast = fast;
+        service->tick.repeat = fast ? FAST_S : SLOW_S;
+        ev_timer_again(service->loop, &service->tick);
+    }
+    stats_set(STATS_store_queued, service->waiting_count);
+    stop_if_done(service);
+}
+
+static void on_tick(struct ev_loop *loop, ev_timer *watcher, int revents)
+{
+    (void)loop;
+    (void)revents;
+    struct postgres_service *service = watcher->data;
+    uint64_t now_ns = clock_mono_ns();
+    expire_waiting(service, now_ns);
+    postgres_pool_tick(service, now_ns);
+    postgres_attempt_tick(service, now_ns);
+    postgres_reserved_tick(service, now_ns);
+    postgres_service_look(service);
+}
+
+// ---- verbs -----------------------------------------------------------------------------------------------
+
+static bool start(struct service *base)
+{
+    struct postgres_service *service = postgres_service_of(base);
+    if (!postgres_helper_start(service->helper)) {
+        return false;
+    }
+    ev_timer_again(service->loop, &service->tick);
+    return true;
+}
+
+static void begin(struct service *base)
+{
+    struct postgres_service *service = postgres_service_of(base);
+    service->generation++;
+    service->fenced = true;
+    service->said = false;
+    service->begun_ns = clock_mono_ns();
+    drop_waiting(service);
+    postgres_reserved_begin(service);
+}
+
+static bool submit(struct service *base, struct view packet)
+{
+    struct postgres_service *service = postgres_service_of(base);
+    uint64_t op = 0;
+    uint32_t deadline_ms = 0;
+    if (!store_head(packet, &op, &deadline_ms)) {
+        return store_operation_find(wire_peek(packet)) != NULL && packet.size >= 14;
+    }
+    struct postgres_job *job = malloc(sizeof(*job) + packet.size);
+    if (job == NULL) {
+        return true; // the asker's deadline answers
+    }
+    uint64_t now_ns = clock_mono_ns();
+    *job = (struct postgres_job){
+        .kind = (uint32_t)wire_peek(packet) - WIRE_MESSAGE_store_account_by_name,
+        .op = op,
+        .generation = service->generation,
+        .queued_ns = now_ns,
+        .deadline_ns = deadline_ms == 0 ? UINT64_MAX : now_ns + (uint64_t)deadline_ms * 1000000u,
+        .size = packet.size,
+    };
+    memcpy(job->data, packet.data, packet.size);
+    bool down = !service->up && service->said;
+    if (down || service->stopping || !push(service, job)) {
+        postgres_service_refuse(service, job, WIRE_STORE_UNAVAILABLE);
+        return true;
+    }
+    postgres_service_look(service);
+    return true;
+}
+
+static void stop(struct service *base)
+{
+    struct postgres_service *service = postgres_service_of(base);
+    service->stopping = true;
+    service->tick.repeat = FAST_S;
+    ev_timer_again(service->loop, &service->tick);
+    postgres_service_look(service);
+}
+
+static void release(struct service *base)
+{
+    struct postgres_service *service = postgres_service_of(base);
+    ev_timer_stop(service->loop, &service->tick);
+    service->stopped = true;
+    if (service->slots != NULL) {
+        postgres_attempt_drop(service);
+        postgres_pool_close_all(service);
+        postgres_connection_close(&service->reserved.connection);
+        postgres_pool_release(service);
+    }
+    drop_waiting(service);
+    postgres_helper_free(&service->helper);
+    postgres_target_release(&service->target);
+    store_answer_release(&service->answer);
+    bytes_release(&service->packet);
+    free(service);
+}
+
+static const struct service_verbs verbs = {start, begin, submit, stop, release};
+
+// ---- opening ---------------------------------------------------------------------------------------------
+
+// A number of this node's own, so that it tells its own statements from other nodes'.
+static bool read_node(struct postgres_service *service, const char *folder)
+{
+    char path[512];
+    (void)snprintf(path, sizeof(path), "%s/node", folder == NULL ? "." : folder);
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (fd < 0) {
+        return false;
+    }
+    uint8_t number[8];
+    bool fine = read(fd, service->node, 16) == 16 && hex_decode(view_of(service->node, 16), number, 8);
+    if (!fine && getrandom(number, sizeof(number), 0) == sizeof(number)) {
+        hex_encode(number, sizeof(number), service->node);
+        fine = ftruncate(fd, 0) == 0 && pwrite(fd, service->node, 16, 0) == 16 && fsync(fd) == 0;
+    }
+    close(fd);
+    return fine;
+}
+
+static bool set_words(struct postgres_service *service)
+{
+    struct postgres_target *target = &service->target;
+    char text[512];
+    const char *theirs = postgres_target_get(target, "options");
+    for (int i = 0; i < STATEMENTS; i++) {
+        if (statement_sql(DIALECT_POSTGRES, (enum statement)i) != NULL &&
+            statements[i].deadline_ms > service->timeout_ms) {
+            service->timeout_ms = statements[i].deadline_ms;
+        }
+    }
+    (void)snprintf(text, sizeof(text),
+                   "-c statement_timeout=%u -c idle_in_transaction_session_timeout=10000"
+                   " -c max_parallel_workers_per_gather=0 -c jit=off %.300s",
+                   service->timeout_ms + 500, theirs == NULL ? "" : theirs);
+    bool fine = target->pooler || postgres_target_set(target, "options", text);
+    (void)snprintf(text, sizeof(text), "stayd %s", service->node);
+    fine = fine && postgres_target_set(target, "application_name", text);
+    static const char *const words[][2] = {
+        {"client_encoding", "UTF8"}, {"passfile", "/nonexistent/pgpass"},
+        {"gssencmode", "disable"},   {"target_session_attrs", "read-write"},
+        {"keepalives_idle", "10"},   {"keepalives_interval", "5"},
+        {"keepalives_count", "3"},   {"tcp_user_timeout", "10000"},
+    };
+    for (size_t i = 0; fine && i < sizeof(words) / sizeof(words[0]); i++) {
+        if (postgres_target_get(target, words[i][0]) == NULL) {
+            fine = postgres_target_set(target, words[i][0], words[i][1]);
+        }
+    }
+    return fine;
+}
+
+bool postgres_service_open(struct service **out, const struct postgres_settings *settings,
+                           struct ev_loop *loop, const struct service_events *events, void *owner,
+                           char why[static TARGET_WHY_MAX])
+{
+    static const struct postgres_helper_events helper_events = {postgres_on_addresses, postgres_on_migrated};
+    struct postgres_service *service = calloc(1, sizeof(*service));
+    *out = NULL;
+    if (service == NULL) {
+        (void)snprintf(why, TARGET_WHY_MAX, "out of memory");
+        return false;
+    }
+    *service = (struct postgres_service){
+        .service = {&verbs}, .loop = loop, .events = events, .owner = owner, .fenced = true, .ghosts = true};
+    store_answer_init(&service->answer);
+    bytes_init(&service->packet, WIRE_PACKET_MAX);
+    ev_timer_init(&service->tick, on_tick, 0, SLOW_S);
+    service->tick.data = service;
+    bool fine = postgres_target_init(&service->target, settings->url, settings->password, why);
+    if (fine && !read_node(service, settings->folder)) {
+        (void)snprintf(why, TARGET_WHY_MAX, "the file \"node\" of this node can't be read or written");
+        fine = false;
+    }
+    if (fine) {
+        service->helper = postgres_helper_new(loop, &service->target, &helper_events, service);
+        fine = service->helper != NULL && set_words(service) &&
+               postgres_pool_init(service, settings->connections_max);
+        if (!fine) {
+            (void)snprintf(why, TARGET_WHY_MAX, "out of memory");
+        }
+    }
+    if (!fine) {
+        release(&service->service);
+        return false;
+    }
+    postgres_reserved_init(service);
+    stats_set(STATS_store_available, 0);
+    *out = &service->service;
+    return true;
+}

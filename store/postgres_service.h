@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: ISC
+// The service on PostgreSQL: operations wait, get a connection of the pool, run and are answered, all on the
+// event loop. Used by stayd-store. Owns the connections, two helper threads and what waits. Bounds:
+// SERVICE_JOBS_MAX jobs, SERVICE_BYTES_MAX of packets, POSTGRES_CONNECTIONS_MAX connections and one more.
+//
+// The reserved connection is outside the pool: it watches the server (heartbeats, which server it is), reads
+// the state, and ends what an old core or an old stayd-store left running.
+//
+//   away ──probe: connect──▶ identify ──(first time) migrate──▶ fence ──▶ state ──▶ ready (up)
+//     ▲                                                              ▲          │
+//     └────────── breaker opens: no answer, no server, read-only ────┴──new core┘
+//
+// It starts with the database away: what is asked then is refused at once.
+#ifndef STORE_POSTGRES_SERVICE_H
+#define STORE_POSTGRES_SERVICE_H
+
+#include "store/pool.h"
+#include "store/postgres_connection.h"
+#include "store/service.h"
+
+#define POSTGRES_CONNECTIONS_MAX 128
+#define POSTGRES_KINDS           (WIRE_MESSAGE_store_audit_list - WIRE_MESSAGE_store_account_by_name + 1)
+
+struct postgres_settings {
+    struct view url, password;
+    uint32_t connections_max; // 0: by the cores
+    const char *folder;       // where this node keeps its number and its journal; NULL: the working folder
+};
+
+// Reads the settings, opens the node's file; connects nowhere. false: *why.
+[[nodiscard]] bool postgres_service_open(struct service **service, const struct postgres_settings *settings,
+                                         struct ev_loop *loop, const struct service_events *events,
+                                         void *owner, char why[static TARGET_WHY_MAX]);
+
+// ---- what follows is for postgres_*.c of the service ----
+
+struct postgres_job {
+    struct postgres_job *next;
+    uint32_t kind;
+    uint32_t tries;
+    uint64_t op;
+    uint64_t generation; // of the core that asked
+    uint64_t queued_ns, deadline_ns;
+    size_t size;
+    uint8_t data[];
+};
+
+// One connection of the pool, and what it is used for.
+struct postgres_slot {
+    struct postgres_service *service;
+    struct postgres_connection connection;
+    struct postgres_job *job; // NULL while busy: it was answered, the statement is not over
+    struct postgres_call call;
+    uint32_t kind;
+    uint64_t begun_ns, deadline_ns, overdue_ns, cancelled_ns, idle_ns;
+    bool running, overdue;
+    bool stale; // to be closed when it is idle
+    struct postgres_slot *idle_next;
+};
+
+enum postgres_stage {
+    POSTGRES_AWAY,
+    POSTGRES_IDENTIFY,
+    POSTGRES_MIGRATE,
+    POSTGRES_FENCE,
+    POSTGRES_STATE,
+    POSTGRES_READY,
+};
+
+struct postgres_service {
+    struct service service;
+    struct ev_loop *loop;
+    const struct service_events *events;
+    void *owner;
+    ev_timer tick;
+    bool ticking_fast;
+    struct postgres_target target;
+    struct postgres_helper *helper;
+    char node[17];
+    uint32_t timeout_ms; // of the server
+
+    struct pool pool;
+    struct postgres_slot *slots;
+    struct postgres_slot *idle; // the one used last first
+    struct postgres_slot *attempt;
+    uint64_t attempt_ns; // when the attempt under way began, the look-up included
+    bool attempt_reserved, looking_up;
+    struct postgres_addresses addresses;
+    unsigned address, addresses_tried;
+
+    struct {
+        struct postgres_connection connection;
+        enum postgres_stage stage;
+        bool asked;
+        uint64_t asked_ns, stage_ns, next_ns;
+        char identity[128]; // of the server, "" before the first
+    } reserved;
+    bool migrated;
+    bool ghosts; // statements of ours may run that no connection waits for
+    bool up, said, fenced, empty, stopping, stopped;
+    uint64_t begun_ns; // the core that is connected
+    uint64_t last_alive, generation;
+
+    struct {
+        struct postgres_job *first, *last;
+    } waiting[POSTGRES_KINDS];
+    uint64_t waiting_set; // bit per kind
+    size_t waiting_count, waiting_bytes;
+    bool pumping;
+    struct store_answer answer;
+    struct bytes packet;
+};
+
+// postgres_service.c
+void postgres_service_answer(struct postgres_service *service, struct postgres_job *job,
+                             const struct store_answer *answer, uint64_t begun_ns, uint64_t now_ns);
+void postgres_service_refuse(struct postgres_service *service, struct postgres_job *job,
+                             enum wire_store_outcome outcome);
+void postgres_service_say_state(struct postgres_service *service);
+void postgres_service_look(struct postgres_service *service); // at what may be done now
+struct postgres_job *postgres_service_next(struct postgres_service *service);
+void postgres_service_again(struct postgres_service *service, struct postgres_job *job);
+void postgres_service_refuse_waiting(struct postgres_service *service);
+uint32_t postgres_random(void);
+
+// postgres_pool.c: the pool's connections
+[[nodiscard]] bool postgres_pool_init(struct postgres_service *service, uint32_t connections_max);
+void postgres_pool_release(struct postgres_service *service);
+void postgres_pool_run(struct postgres_service *service);
+void postgres_pool_tick(struct postgres_service *service, uint64_t now_ns);
+// Every connection is closed; their jobs are answered as unavailable.
+void postgres_pool_close_all(struct postgres_service *service);
+// Those that are idle now, the others when they are: the server is another one.
+void postgres_pool_replace_all(struct postgres_service *service);
+void postgres_pool_cancel_old(struct postgres_service *service, uint64_t now_ns);
+void postgres_service_trip(struct postgres_service *service);
+
+// postgres_attempt.c: one connection attempt at a time
+void postgres_attempt(struct postgres_service *service, bool reserved);
+void postgres_attempt_tick(struct postgres_service *service, uint64_t now_ns);
+void postgres_attempt_drop(struct postgres_service *service);
+void postgres_attempt_succeeded(struct postgres_service *service);
+void postgres_attempt_failed(struct postgres_service *service, enum postgres_failure failure,
+                             const char *text);
+void postgres_on_addresses(void *service, const struct postgres_addresses *addresses);
+
+// postgres_reserved.c: the connection beside the pool
+void postgres_reserved_init(struct postgres_service *service);
+void postgres_reserved_tick(struct postgres_service *service, uint64_t now_ns);
+void postgres_reserved_begin(struct postgres_service *service); // a new core
+void postgres_reserved_lost(struct postgres_service *service);
+void postgres_on_migrated(void *service, enum postgres_migrated migrated, const char *why);
+
+static inline struct postgres_service *postgres_service_of(struct service *service)
+{
+    return (struct postgres_service *)service;
+}
+
+static inline bool postgres_may_run(const struct postgres_service *service)
+{
+    return service->up && !service->fenced;
+}
+
+#endif
