@@ -22,7 +22,9 @@ enum kind {
     KIND_LISTENS,
     KIND_OPS_LISTEN,
     KIND_PASSWORD_LISTS,
-    KIND_FRONTS, // a number or `auto`
+    KIND_DATABASE,
+    KIND_POOLER,
+    KIND_AUTO, // a number or `auto`
     KIND_NUMBER32,
     KIND_NUMBER64,
     KIND_SECONDS,
@@ -57,9 +59,13 @@ static const struct key keys[] = {
     {"tls_key", KIND_PATH, ROOM(tls_key), 0, 0, false},
     {"ops_listen", KIND_OPS_LISTEN, AT(ops_listen), 0, 0, 0, false},
     {"data_dir", KIND_PATH, ROOM(data_dir), 0, 0, false},
-    {"database", KIND_TEXT, ROOM(database), 0, 0, false},
+    {"database", KIND_DATABASE, AT(database), 0, 0, 0, false},
     {"database_password_file", KIND_PATH, ROOM(database_password_file), 0, 0, false},
-    {"fronts", KIND_FRONTS, AT(fronts), 0, 1, 64, false},
+    {"database_ca", KIND_PATH, ROOM(database_ca), 0, 0, false},
+    {"database_connections_min", KIND_AUTO, AT(database_connections_min), 0, 1, 1000, false},
+    {"database_connections_max", KIND_AUTO, AT(database_connections_max), 0, 2, 1000, false},
+    {"database_pooler", KIND_POOLER, AT(database_pooler), 0, 0, 0, false},
+    {"fronts", KIND_AUTO, AT(fronts), 0, 1, 64, false},
     {"registration", KIND_REGISTRATION, AT(registration), 0, 0, 0, false},
     {"session_idle", KIND_SECONDS, AT(session_idle_s), 0, 1000, DAYS(3650), false},
     {"session_max", KIND_SECONDS, AT(session_max_s), 0, 1000, DAYS(3650), false},
@@ -69,7 +75,7 @@ static const struct key keys[] = {
     {"client_address_header", KIND_TEXT, ROOM(client_address_header), 0, 0, false},
     {"password_memory", KIND_KIB, AT(password_memory_kib), 0, 8 * 1024, 4096ULL * 1024 * 1024, false},
     {"password_time", KIND_NUMBER32, AT(password_time), 0, 1, 32, false},
-    {"hash_workers", KIND_FRONTS, AT(hash_workers), 0, 1, 64, false},
+    {"hash_workers", KIND_AUTO, AT(hash_workers), 0, 1, 64, false},
     {"breached_passwords", KIND_PASSWORD_LISTS, AT(breached_passwords), 0, 0, 0, true},
     {"connections_max", KIND_NUMBER32, AT(connections_max), 0, 1, 1000000, false},
     {"connections_per_source_max", KIND_NUMBER32, AT(connections_per_source_max), 0, 1, 1000000, false},
@@ -108,7 +114,7 @@ void config_defaults(struct config *config)
     *config = (struct config){
         .public_url = "http://127.0.0.1:8080",
         .data_dir = "/var/lib/stayd",
-        .database = "sqlite",
+        .database = {.url = "sqlite"},
         .registration = WIRE_REGISTRATION_INVITE,
         .session_idle_s = 7 * 86400,
         .session_max_s = 30 * 86400,
@@ -217,8 +223,12 @@ static const char *words_set(struct config *config, enum kind kind, struct view 
     static const char *const levels[] = {"debug", "info", "warning", "error"};
     static const char *const formats[] = {"logfmt", "json"};
     unsigned number = 0;
+    static const char *const poolers[] = {"auto", "none", "transaction"};
     const char *wrong;
-    if (kind == KIND_REGISTRATION) {
+    if (kind == KIND_POOLER) {
+        wrong = word_set(value, poolers, 3, "must be auto, none or transaction", &number);
+        config->database_pooler = wrong == NULL ? (enum database_pooler)number : config->database_pooler;
+    } else if (kind == KIND_REGISTRATION) {
         wrong = word_set(value, registrations, 3, "must be open, invite or closed", &number);
         config->registration = wrong == NULL ? (enum wire_registration)(number + 1) : config->registration;
     } else if (kind == KIND_LOG_LEVEL) {
@@ -235,7 +245,7 @@ static const char *number_set(const struct key *key, struct view value, void *fi
 {
     uint64_t number = 0;
     const char *wrong = NULL;
-    if (key->kind == KIND_FRONTS && view_equal(value, VIEW("auto"))) {
+    if (key->kind == KIND_AUTO && view_equal(value, VIEW("auto"))) {
         number = 0;
     } else if (key->kind == KIND_SECONDS || key->kind == KIND_MILLISECONDS) {
         wrong = config_value_duration(value, key->least, key->most, &number);
@@ -298,13 +308,16 @@ static const char *value_set(struct parse *parse, const struct key *key, void *b
         return ops_listen_set(parse->config, value);
     case KIND_PASSWORD_LISTS:
         return password_list_add(parse->config, value);
-    case KIND_FRONTS:
+    case KIND_AUTO:
     case KIND_NUMBER32:
     case KIND_NUMBER64:
     case KIND_SECONDS:
     case KIND_MILLISECONDS:
     case KIND_KIB:
         return number_set(key, value, field);
+    case KIND_DATABASE:
+        return NULL; // by database_set
+    case KIND_POOLER:
     case KIND_REGISTRATION:
     case KIND_LOG_LEVEL:
     case KIND_LOG_FORMAT:
@@ -383,6 +396,21 @@ static void unknown_key(struct parse *parse, struct view name)
     }
 }
 
+// No message repeats the value: a password may stand in it.
+static void database_set(struct parse *parse, struct view value)
+{
+    char why[DATABASE_WHY_SIZE];
+    struct database *database = &parse->config->database;
+    if (!database_parse(database, value, why)) {
+        config_error(parse->report, parse->line, "database %s", why);
+    } else if (database->password[0] != '\0') {
+        config_warning(
+            parse->report, parse->line,
+            "database holds a password, which everyone knows who may read this file: put it into a "
+            "file of its own and name that in database_password_file");
+    }
+}
+
 // The first `listen` or list of one's own replaces the default.
 static void key_set(struct parse *parse, const struct key *key, unsigned *seen_at, void *base,
                     struct view value)
@@ -395,6 +423,10 @@ static void key_set(struct parse *parse, const struct key *key, unsigned *seen_a
         parse->config->listens = 0;
     }
     *seen_at = parse->line;
+    if (key->kind == KIND_DATABASE) {
+        database_set(parse, value);
+        return;
+    }
     const char *wrong = value_set(parse, key, base, value);
     if (wrong != NULL) {
         config_error(parse->report, parse->line, "%s %s, not \"%.*s\"", key->name, wrong,
@@ -494,6 +526,11 @@ bool config_parse(struct config *config, struct view text, const char *file, str
     return report->errors == 0;
 }
 
+void config_wipe(struct config *config)
+{
+    wipe(config->database.password, sizeof config->database.password);
+}
+
 bool config_read(struct config *config, const char *file, struct config_report *report)
 {
     struct bytes text;
@@ -517,6 +554,9 @@ bool config_read(struct config *config, const char *file, struct config_report *
         close(fd);
     }
     bool fine = report->errors == 0 && config_parse(config, bytes_view(&text), file, report);
+    if (text.data != NULL) {
+        wipe(text.data, text.size); // a password may stand in it
+    }
     bytes_release(&text);
     return fine;
 }

@@ -11,6 +11,7 @@
 
 #include "base/bytes.h"
 #include "base/log.h"
+#include "supervisor/database.h"
 #include "wire/types.h"
 
 enum {
@@ -53,8 +54,12 @@ struct config {
     char tls_key[CONFIG_PATH_MAX];
     struct config_listen ops_listen; // kind NONE: off
     char data_dir[CONFIG_PATH_MAX];
-    char database[1025]; // "sqlite" or a URL
+    struct database database; // a password in its URL stands in it: wiped with config_wipe
     char database_password_file[CONFIG_PATH_MAX];
+    char database_ca[CONFIG_PATH_MAX];
+    uint32_t database_connections_min; // 0: chosen by stayd-store
+    uint32_t database_connections_max;
+    enum database_pooler database_pooler;
     uint32_t fronts; // 0: as many as processors
     enum wire_registration registration;
     uint32_t session_idle_s;
@@ -99,6 +104,8 @@ void config_defaults(struct config *config);
 // when there is an error; warnings alone are fine. `config` is complete in both cases.
 [[nodiscard]] bool config_parse(struct config *config, struct view text, const char *file,
                                 struct config_report *report);
+// Ends what config_parse filled: the password of a database is forgotten.
+void config_wipe(struct config *config);
 // Reads and parses a file.
 [[nodiscard]] bool config_read(struct config *config, const char *file, struct config_report *report);
 // Prints the report, a line each: `stayd.conf:3: error: unknown key ...`.

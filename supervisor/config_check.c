@@ -141,25 +141,94 @@ static void check_sessions(const struct config *config, struct config_report *re
     }
 }
 
-static void check_database(const struct config *config, struct config_report *report)
+// Keys that mean nothing to SQLite.
+static void check_sqlite(const struct config *config, struct config_report *report)
 {
-    struct view database = view_of_cstr(config->database);
-    bool postgres =
-        view_starts_with(database, VIEW("postgres://")) || view_starts_with(database, VIEW("postgresql://"));
-    if (!postgres && !view_equal(database, VIEW("sqlite"))) {
-        config_error(report, 0, "database must be sqlite or a postgres:// URL");
-    }
-    if (postgres && view_index(database, '@') < database.size) {
-        struct view user = view_first(view_from(database, view_index(database, '/') + 2), database.size);
-        if (view_index(view_first(user, view_index(user, '@')), ':') < view_index(user, '@')) {
-            config_error(
-                report, 0,
-                "database holds a password: put it into a file and name it in database_password_file");
-        }
-    }
-    if (!postgres && config->database_password_file[0] != '\0') {
+    if (config->database_password_file[0] != '\0') {
         config_warning(report, 0, "database_password_file is set, but sqlite has no password");
     }
+    if (config->database_ca[0] != '\0') {
+        config_warning(report, 0, "database_ca is set, but sqlite is no server");
+    }
+    if (config->database_connections_min != 0 || config->database_connections_max != 0 ||
+        config->database_pooler != DATABASE_POOLER_AUTO) {
+        config_warning(report, 0,
+                       "database_connections_* and database_pooler are set, but sqlite is no server");
+    }
+}
+
+// database_ca stands for sslrootcert, and for sslmode=verify-full where the URL says nothing.
+static void settle_ca(struct config *config, struct config_report *report)
+{
+    struct database *database = &config->database;
+    bool fits = true;
+    if (config->database_ca[0] != '\0' && database->ca[0] != '\0') {
+        config_error(report, 0, "database has sslrootcert, and database_ca is set too: keep one of them");
+    } else if (config->database_ca[0] != '\0') {
+        fits = view_to_cstr(view_of_cstr(config->database_ca), database->ca, sizeof database->ca) &&
+               database_parameter(database, "sslrootcert", config->database_ca);
+        if (fits && !database->has_mode) {
+            fits = database_parameter(database, "sslmode", "verify-full");
+            database->verified = true;
+        }
+    }
+    if (database->verified && database->ca[0] == '\0') {
+        config_error(report, 0,
+                     "database verifies the server (sslmode), but against what? Set database_ca, for "
+                     "instance to /etc/ssl/certs/ca-certificates.crt");
+    } else if (database->away && !database->verified) {
+        config_warning(
+            report, 0,
+            "database is on another machine, and the server is not verified%s: set database_ca, or "
+            "sslmode=verify-full and sslrootcert in the URL",
+            database->clear ? " nor the connection encrypted" : "");
+    }
+    if (!fits) {
+        config_error(report, 0, "database is longer than %d bytes with all its parameters",
+                     DATABASE_URL_SIZE - 1);
+    }
+}
+
+// The key and the parameter are one thing; the URL that goes on says it.
+static void settle_pooler(struct config *config, struct config_report *report)
+{
+    static const char *const words[] = {"auto", "session", "transaction"};
+    enum database_pooler key = config->database_pooler;
+    struct database *database = &config->database;
+    if (key == DATABASE_POOLER_AUTO) {
+        config->database_pooler = database->pooler;
+    } else if (database->pooler == DATABASE_POOLER_AUTO) {
+        database->pooler = key;
+        if (!database_parameter(database, "pooler", words[key])) {
+            config_error(report, 0, "database is longer than %d bytes with all its parameters",
+                         DATABASE_URL_SIZE - 1);
+        }
+    } else if (key != database->pooler) {
+        config_error(report, 0, "database has pooler=%s, and database_pooler says otherwise",
+                     words[database->pooler]);
+    }
+}
+
+static void check_database(struct config *config, struct config_report *report)
+{
+    struct database *database = &config->database;
+    if (database->url[0] == '\0') {
+        return; // told already
+    }
+    if (!database->postgres) {
+        check_sqlite(config, report);
+        return;
+    }
+    if (database->password[0] != '\0' && config->database_password_file[0] != '\0') {
+        config_error(report, 0,
+                     "database holds a password, and database_password_file is set too: keep the file");
+    }
+    if (config->database_connections_max != 0 &&
+        config->database_connections_min > config->database_connections_max) {
+        config_error(report, 0, "database_connections_min is larger than database_connections_max");
+    }
+    settle_ca(config, report);
+    settle_pooler(config, report);
 }
 
 static void check_header(const struct config *config, struct config_report *report)

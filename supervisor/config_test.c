@@ -63,6 +63,10 @@ static void everything_is_read(void **state)
                       "data_dir = ../data/\n"
                       "database = \"postgres://stayd@db.example.org/stayd\"\n"
                       "database_password_file = \"pass#word file\"\n"
+                      "database_ca = tls/ca.pem\n"
+                      "database_connections_min = 2\n"
+                      "database_connections_max = 8\n"
+                      "database_pooler = transaction\n"
                       "fronts = 4\n"
                       "registration = closed\n"
                       "session_idle = 12h\n"
@@ -105,6 +109,12 @@ static void everything_is_read(void **state)
     assert_int_equal(config.ops_listen.kind, CONFIG_LISTEN_NONE);
     assert_string_equal(config.data_dir, "/etc/stayd/../data");
     assert_string_equal(config.database_password_file, "/etc/stayd/pass#word file");
+    assert_string_equal(config.database.url,
+                        "postgres://stayd@db.example.org/stayd?sslrootcert=/etc/stayd/tls/ca.pem"
+                        "&sslmode=verify-full&pooler=transaction");
+    assert_int_equal(config.database_connections_min, 2);
+    assert_int_equal(config.database_connections_max, 8);
+    assert_int_equal(config.database_pooler, DATABASE_POOLER_TRANSACTION);
     assert_int_equal(config.session_idle_s, 12 * 3600);
     assert_string_equal(config.rd_hosts, "a.example.org,*.example.net");
     assert_string_equal(config.trusted_proxies, "127.0.0.1,::1,10.0.0.0/8,unix");
@@ -166,13 +176,47 @@ static void keys_that_contradict_each_other(void **state)
     one_error("session_idle = 31d", " error: session_idle is longer than session_max: it would never count");
     one_error("public_url = https://a\ntrusted_proxies = ::1\ntls_key = /k\n",
               " error: tls_key is set and tls_certificate is not: TLS needs both");
-    one_error("database = postgres://stayd:secret@db/stayd",
-              " error: database holds a password: put it into a file and name it in database_password_file");
-    one_error("database = mysql://x:y@z", " error: database must be sqlite or a postgres:// URL");
     assert_true(parse("public_url = https://a.example.org\n"));
     assert_string_equal(printed(),
                         "stayd.conf: warning: public_url is https, but there is neither tls_certificate nor "
                         "trusted_proxies: who ends TLS?\n");
+}
+
+static void databases(void **state)
+{
+    (void)state;
+    assert_true(parse("\ndatabase = postgres://stayd:secret@127.0.0.1/stayd"));
+    assert_string_equal(printed(),
+                        "stayd.conf:2: warning: database holds a password, which everyone knows who may "
+                        "read this file: put it into a file of its own and name that in "
+                        "database_password_file\n");
+    assert_string_equal(config.database.url, "postgres://stayd@127.0.0.1/stayd");
+    assert_string_equal(config.database.password, "secret");
+    config_wipe(&config);
+    assert_string_equal(config.database.password, "");
+    one_error("database = mysql://x:y@z",
+              "1: error: database must be sqlite or a URL: postgres://USER@HOST/NAME");
+    assert_false(parse("database = postgres://stayd:secret@127.0.0.1/stayd\ndatabase_password_file = /p\n"));
+    assert_non_null(
+        strstr(printed(), "error: database holds a password, and database_password_file is set too"));
+    one_error(
+        "database = postgres://stayd@127.0.0.1/stayd?sslmode=verify-full",
+        " error: database verifies the server (sslmode), but against what? Set database_ca, for instance to "
+        "/etc/ssl/certs/ca-certificates.crt");
+    one_error("database = postgres://s@127.0.0.1/s?sslrootcert=/a\ndatabase_ca = /b\n",
+              " error: database has sslrootcert, and database_ca is set too: keep one of them");
+    one_error("database = postgres://s@127.0.0.1/s?pooler=session\ndatabase_pooler = transaction\n",
+              " error: database has pooler=session, and database_pooler says otherwise");
+    one_error(
+        "database = postgres://s@127.0.0.1/s\ndatabase_connections_min = 9\ndatabase_connections_max = 8\n",
+        " error: database_connections_min is larger than database_connections_max");
+    one_error("database_pooler = on\n",
+              "1: error: database_pooler must be auto, none or transaction, not \"on\"");
+    assert_true(parse("database = postgres://s@db/s\n"));
+    assert_non_null(
+        strstr(printed(), "warning: database is on another machine, and the server is not verified: "));
+    assert_true(parse("database_connections_max = 8\n"));
+    assert_non_null(strstr(printed(), "but sqlite is no server"));
 }
 
 static void all_errors_are_told(void **state)
@@ -225,6 +269,7 @@ int main(void)
         cmocka_unit_test(unknown_keys_name_the_nearest),
         cmocka_unit_test(bad_values_say_why),
         cmocka_unit_test(keys_that_contradict_each_other),
+        cmocka_unit_test(databases),
         cmocka_unit_test(all_errors_are_told),
         cmocka_unit_test(bounds_hold),
         cmocka_unit_test(distances),

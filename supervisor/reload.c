@@ -90,6 +90,9 @@ static void fresh_release(struct fresh *fresh)
     listener_release(&fresh->ops);
     reload_passwords_close(fresh->passwords, &fresh->password_lists);
     slices_files_release(&fresh->files);
+    if (fresh->config != NULL) {
+        config_wipe(fresh->config);
+    }
     free(fresh->config);
     fresh->config = NULL;
 }
@@ -126,7 +129,13 @@ static void keep_number(const char *key, uint64_t fresh, uint64_t old)
 static void keep_fixed(struct config *fresh, const struct config *old)
 {
     keep_text("data_dir", fresh->data_dir, old->data_dir, sizeof fresh->data_dir);
-    keep_text("database", fresh->database, old->database, sizeof fresh->database);
+    keep_text("database", fresh->database.url, old->database.url, sizeof fresh->database.url);
+    fresh->database = old->database;
+    keep_number("database_connections_min", fresh->database_connections_min, old->database_connections_min);
+    keep_number("database_connections_max", fresh->database_connections_max, old->database_connections_max);
+    fresh->database_connections_min = old->database_connections_min;
+    fresh->database_connections_max = old->database_connections_max;
+    fresh->database_pooler = old->database_pooler;
     keep_number("fronts", fresh->fronts, old->fronts);
     keep_number("hash_workers", fresh->hash_workers, old->hash_workers);
     keep_number("sessions_max", fresh->sessions_max, old->sessions_max);

@@ -62,6 +62,77 @@ static struct view secret_view(const struct secret *secret)
     return view_of(secret->data, secret->size);
 }
 
+// A password's file is nobody else's to read or to write; a group may read it, as with systemd's credentials.
+static bool mode_check(const char *name, const char *path, char *why, size_t why_size)
+{
+    struct stat status;
+    if (path[0] == '\0' || stat(path, &status) != 0) {
+        return true; // told by who reads it
+    }
+    if (!S_ISREG(status.st_mode)) {
+        snprintf(why, why_size, "%s %s: is not a plain file", name, path);
+    } else if ((status.st_mode & (S_IWGRP | S_IROTH | S_IWOTH)) != 0) {
+        snprintf(why, why_size, "%s %s: others may read or change it (mode %03o): chmod 600 %s", name, path,
+                 (unsigned)status.st_mode & 0777U, path);
+    } else if (status.st_uid != 0 && status.st_uid != geteuid()) {
+        snprintf(why, why_size, "%s %s: belongs to user %u: chown it to the user that starts stayd", name,
+                 path, (unsigned)status.st_uid);
+    } else {
+        return true;
+    }
+    return false;
+}
+
+// The line end that editors add is no part of a password.
+static void line_end_drop(struct secret *secret)
+{
+    while (secret->size > 0 &&
+           (secret->data[secret->size - 1] == '\n' || secret->data[secret->size - 1] == '\r')) {
+        secret->size--;
+    }
+}
+
+static bool password_read(const struct config *config, struct secret *password, char *why, size_t why_size)
+{
+    const char *name = "database_password_file", *path = config->database_password_file;
+    if (path[0] == '\0' || !config->database.postgres) {
+        struct view written = view_of_cstr(config->database.password);
+        return written.size == 0 || secret_init(password, written);
+    }
+    if (!mode_check(name, path, why, why_size) || !file_read(name, path, password, why, why_size)) {
+        return false;
+    }
+    line_end_drop(password);
+    if (password->size > 0 && password->size < DATABASE_PASSWORD_SIZE &&
+        memchr(password->data, '\0', password->size) == NULL &&
+        memchr(password->data, '\n', password->size) == NULL) {
+        return true;
+    }
+    snprintf(why, why_size, "%s %s: must hold one line, the password, of at most %d bytes", name, path,
+             DATABASE_PASSWORD_SIZE - 1);
+    return false;
+}
+
+// stayd-store opens it itself, each time it connects: so that a new certificate needs no restart.
+static bool ca_check(const struct database *database, char *why, size_t why_size)
+{
+    struct stat status;
+    if (database->ca[0] == '\0') {
+        return true;
+    }
+    if (stat(database->ca, &status) != 0) {
+        snprintf(why, why_size, "database_ca %s: %s", database->ca, strerror(errno));
+    } else if (!S_ISREG(status.st_mode)) {
+        snprintf(why, why_size, "database_ca %s: is not a plain file", database->ca);
+    } else if (geteuid() == 0 && (status.st_mode & S_IROTH) == 0) {
+        snprintf(why, why_size, "database_ca %s: stayd-store may not read it: chmod 644 %s (it is no secret)",
+                 database->ca, database->ca);
+    } else {
+        return true;
+    }
+    return false;
+}
+
 // The kind is what a person mixes up: the two files the wrong way round, or a DER file.
 static bool pem_check(const char *name, const struct secret *file, const char *mark, char *why,
                       size_t why_size)
@@ -79,8 +150,8 @@ bool slices_files_init(struct slices_files *files, const struct config *config, 
     bool fine =
         file_read("tls_certificate", config->tls_certificate, &files->certificate, why, why_size) &&
         file_read("tls_key", config->tls_key, &files->key, why, why_size) &&
-        file_read("database_password_file", config->database_password_file, &files->database_password, why,
-                  why_size) &&
+        password_read(config, &files->database_password, why, why_size) &&
+        ca_check(&config->database, why, why_size) &&
         pem_check("tls_certificate", &files->certificate, "-----BEGIN CERTIFICATE", why, why_size) &&
         pem_check("tls_key", &files->key, "-----BEGIN ", why, why_size) &&
         (files->key.size == 0 || memmem(files->key.data, files->key.size, "PRIVATE KEY", 11) != NULL ||
@@ -195,9 +266,11 @@ bool slices_encode(const struct slices *slices, enum wire_role role, uint16_t in
     case WIRE_HASH:
         return hash_encode(slices, packet);
     case WIRE_STORE: {
-        struct wire_store_config slice = {.database = view_of_cstr(slices->config->database),
-                                          .database_password =
-                                              secret_view(&slices->files->database_password)};
+        struct wire_store_config slice = {.database = view_of_cstr(slices->config->database.url),
+                                          .database_password = secret_view(&slices->files->database_password),
+                                          .connections_min = slices->config->database_connections_min,
+                                          .connections_max = slices->config->database_connections_max,
+                                          .pooler = (uint8_t)slices->config->database_pooler};
         return wire_store_config_encode(packet, &slice);
     }
     case WIRE_KEY: {

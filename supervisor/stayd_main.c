@@ -136,6 +136,7 @@ int main(int argc, char **argv)
         if (fine) {
             printf("%s: fine\n", options.file);
         }
+        config_wipe(config);
         free(config);
         return fine ? 0 : 1;
     }
