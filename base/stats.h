@@ -95,6 +95,8 @@ enum {
     X(registrations_granted, counter, "registrations", "outcome=\"granted\"", "Registrations by outcome") \
     X(registrations_refused, counter, "registrations", "outcome=\"refused\"", "Registrations by outcome") \
     X(registrations_unavailable, counter, "registrations", "outcome=\"unavailable\"", "Registrations by outcome") \
+    X(turned_away_logins, counter, "turned_away", "kind=\"login\"", "Requests refused before they were read, as more came than can be served") \
+    X(turned_away_registrations, counter, "turned_away", "kind=\"register\"", "Requests refused before they were read, as more came than can be served") \
     X(throttled, counter, "throttled", "", "Requests refused because their source or account should wait") \
     X(flows_active, gauge, "flows_active", "", "Flows in progress in core") \
     X(flows_refused, counter, "flows_refused", "", "Flows refused because the pool was used up") \

@@ -101,6 +101,8 @@ static const char *reason_sentence(enum wire_reason reason)
         return "The database can't be reached.";
     case WIRE_STORE_FULL:
         return "The disk is full: nothing was changed. Free some space.";
+    case WIRE_STORE_BUSY:
+        return "The database has too much to do right now.";
     case WIRE_HASH_BUSY:
         return "Too many passwords are being checked right now.";
     case WIRE_HASH_DOWN:

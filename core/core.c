@@ -207,6 +207,7 @@ void core_peer_up(struct core *core, struct core_time now, enum wire_role role, 
     peer->serial++;
     if (role == WIRE_FRONT) {
         tell_front(core, index);
+        pressure_tell_front(core, index);
     } else if (role == WIRE_KEY) {
         ask_again(core, role);
     }
@@ -223,7 +224,7 @@ void core_peer_down(struct core *core, struct core_time now, enum wire_role role
     peer->up = false;
     peer->serial++;
     if (role == WIRE_STORE) {
-        core->store_up = false;
+        pressure_store_changed(core, false);
         core_tell_fronts(core);
     }
 }
@@ -236,7 +237,7 @@ static bool take_store_state(struct core *core, struct view packet)
     if (!wire_store_state_decode(packet, &state)) {
         return false;
     }
-    core->store_up = state.up != 0;
+    pressure_store_changed(core, state.up != 0);
     if (state.up) {
         bool first = !core->store_known;
         core->store_known = true;
@@ -254,6 +255,7 @@ static bool take_store_state(struct core *core, struct view packet)
         ask_again(core, WIRE_STORE);
     }
     core_tell_fronts(core);
+    pressure_tell_fronts(core);
     return true;
 }
 
@@ -305,7 +307,8 @@ static bool take_answer(struct core *core, enum wire_role role, struct view pack
     }
     struct flow *flow = fine ? waiting_flow(core, id, role) : NULL;
     if (flow != NULL) { // else: late, its flow is over
-        if (flow->resent > 0 && answer.store.outcome == WIRE_STORE_NO_SPACE) {
+        if (flow->resent > 0 &&
+            (answer.store.outcome == WIRE_STORE_NO_SPACE || answer.store.outcome == WIRE_STORE_REFUSED)) {
             // Nothing was done this time; what became of the first time is unknown.
             answer.store.outcome = WIRE_STORE_UNAVAILABLE;
         }
@@ -430,6 +433,7 @@ void core_tick(struct core *core, struct core_time now)
     take_time(core, now);
     deadlines(core);
     flow_gate_turn(core);
+    pressure_tick(core);
     upkeep(core);
     core->counters.gate_waiting = core->hash_gate.waiting;
     core->counters.tombstones = core->tombstones.count;

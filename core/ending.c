@@ -170,9 +170,9 @@ void flow_intent_done(struct core *core, struct flow *flow, const struct answer 
 {
     struct sessions_account_ref ref;
     bool done = answer->store.outcome == WIRE_STORE_OK;
-    bool not_done = answer->store.outcome == WIRE_STORE_CONFLICT ||
-                    answer->store.outcome == WIRE_STORE_NOT_FOUND ||
-                    answer->store.outcome == WIRE_STORE_NO_SPACE;
+    bool not_done =
+        answer->store.outcome == WIRE_STORE_CONFLICT || answer->store.outcome == WIRE_STORE_NOT_FOUND ||
+        answer->store.outcome == WIRE_STORE_NO_SPACE || answer->store.outcome == WIRE_STORE_REFUSED;
     // A look-up meanwhile may have raised the epoch in the table already: then the end stands and is made
     // durable.
     bool raised =

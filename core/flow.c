@@ -105,6 +105,7 @@ static struct view account_name(const struct flow *flow)
 static void reply(struct core *core, struct flow *flow, enum wire_outcome outcome, enum wire_reason reason,
                   uint32_t retry_after_s, struct view detail, struct view rows)
 {
+    pressure_note(core, flow, outcome, reason);
     if (client_is_there(core, flow)) {
         struct bytes packet;
         bytes_init(&packet, WIRE_PACKET_MAX);
@@ -160,7 +161,16 @@ void flow_unavailable(struct core *core, struct flow *flow, enum wire_reason rea
 void flow_store_failed(struct core *core, struct flow *flow, const struct answer *answer)
 {
     bool full = answer->store.outcome == WIRE_STORE_NO_SPACE;
-    flow_unavailable(core, flow, full ? WIRE_STORE_FULL : WIRE_STORE_DOWN, full ? 10 : 2);
+    bool refused = answer->store.outcome == WIRE_STORE_REFUSED;
+    uint32_t retry_after_s = full ? 10
+                             : refused && answer->store.retry_after_s > 0
+                                 ? answer->store.retry_after_s
+                                 : pressure_store_retry_after_s(core);
+    flow_unavailable(core, flow,
+                     full      ? WIRE_STORE_FULL
+                     : refused ? WIRE_STORE_BUSY
+                               : WIRE_STORE_DOWN,
+                     retry_after_s);
 }
 
 // ---- questions

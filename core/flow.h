@@ -13,6 +13,7 @@
 #define CORE_FLOW_H
 
 #include "base/gate.h"
+#include "core/admission.h"
 #include "core/core.h"
 #include "core/throttle.h"
 #include "core/tombstone.h"
@@ -134,6 +135,12 @@ struct flow {
     uint32_t gate_us, key_us, store_us, hash_wait_us, hash_us;
 };
 
+// One kind of request under early refusal (pressure.c).
+struct pressure {
+    struct admission admission;
+    enum wire_reason reason; // of the latest that was refused for want of room
+};
+
 struct core_peer {
     bool up;
     uint32_t serial; // changes with every new channel
@@ -168,6 +175,10 @@ struct core {
     struct tombstones tombstones;
     struct gate hash_gate; // classes: enum hash_class
     bool gate_turning;
+    struct pressure login_pressure, sign_up_pressure;
+    uint64_t pressure_next_ms, store_lost_ms;
+    uint8_t pressure_told[64]; // the last packet
+    size_t pressure_told_size;
 
     struct bytes audit; // rows not yet sent
     uint32_t audit_rows, audit_dropped;
@@ -256,6 +267,18 @@ void flow_guess_failed(struct core *core, struct flow *flow);
 void flow_enter_gate(struct core *core, struct flow *flow, enum hash_class class, flow_step then);
 // Whether it is worth asking anything for this flow: false when the gate would refuse it (it is answered).
 [[nodiscard]] bool flow_gate_is_open(struct core *core, struct flow *flow, enum hash_class class);
+// The store is up, down (pressure.c).
+void pressure_store_changed(struct core *core, bool up);
+bool pressure_store_away(const struct core *core);
+// Whether it is worth asking the store for this flow: false when it is away (the flow is answered).
+[[nodiscard]] bool pressure_store_is_there(struct core *core, struct flow *flow);
+uint32_t pressure_store_retry_after_s(struct core *core);
+// A log-in or a sign-up is about to be answered.
+void pressure_note(struct core *core, const struct flow *flow, enum wire_outcome outcome,
+                   enum wire_reason reason);
+void pressure_tell_front(struct core *core, uint16_t index);
+void pressure_tell_fronts(struct core *core); // when there is something new
+void pressure_tick(struct core *core);
 void flow_leave_gate(struct core *core, struct flow *flow, bool ran);
 void flow_gate_turn(
     struct core *core); // hands free places to those who wait, and refuses who waited too long

@@ -58,7 +58,8 @@ static void account_found(struct core *core, struct flow *flow, const struct ans
 
 void on_login(struct core *core, struct flow *flow)
 {
-    if (!flow_gate_is_open(core, flow, flow->ask.login.device.size > 0 ? HASH_KNOWN : HASH_LOGIN)) {
+    if (!pressure_store_is_there(core, flow) ||
+        !flow_gate_is_open(core, flow, flow->ask.login.device.size > 0 ? HASH_KNOWN : HASH_LOGIN)) {
         return;
     }
     // A name that can't exist is asked for all the same: every refusal takes the same way.

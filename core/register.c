@@ -194,7 +194,7 @@ void on_setup(struct core *core, struct flow *flow)
 {
     if (!setup_token_fits(core, flow->ask.setup.token)) {
         register_refused(core, flow, WIRE_BAD_SETUP_TOKEN, VIEW(""));
-    } else if (check_names(core, flow, flow->ask.setup.username)) {
+    } else if (pressure_store_is_there(core, flow) && check_names(core, flow, flow->ask.setup.username)) {
         flow_enter_gate(core, flow, HASH_SIGN_UP, hash_step);
     }
 }
@@ -234,7 +234,7 @@ void on_register_account(struct core *core, struct flow *flow)
         register_refused(core, flow, WIRE_REGISTRATION_CLOSED, VIEW("Set-up comes first."));
     } else if (core->settings.registration == WIRE_REGISTRATION_INVITE && ask->invite.size == 0) {
         register_refused(core, flow, WIRE_BAD_INVITE, VIEW(""));
-    } else if (!flow_gate_is_open(core, flow, HASH_SIGN_UP)) {
+    } else if (!pressure_store_is_there(core, flow) || !flow_gate_is_open(core, flow, HASH_SIGN_UP)) {
         return;
     } else if (!source_may_try(core, flow) || !check_names(core, flow, ask->username)) {
         return;

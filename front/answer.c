@@ -236,6 +236,7 @@ static const struct {
     {WIRE_LAST_ADMINISTRATOR, 409, "This would leave no administrator"},
     {WIRE_STORE_DOWN, 503, "The database can't be reached; nothing was changed"},
     {WIRE_STORE_FULL, 503, "The disk is full; nothing was changed"},
+    {WIRE_STORE_BUSY, 503, "The database has too much to do just now; nothing was changed"},
     {WIRE_HASH_BUSY, 503, "Too many log-ins at once"},
     {WIRE_HASH_DOWN, 503, "Passwords can't be checked just now"},
     {WIRE_KEY_DOWN, 503, "Keys can't be used just now"},

@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "front/change.h"
+#include "front/early.h"
 #include "front/json.h"
 
 #include <time.h>
@@ -328,8 +329,15 @@ static void on_listed(struct ask *ask, const struct wire_reply *reply)
 // ---- requests
 // ----------------------------------------------------------------------------------------------
 
+static void answer_early(struct exchange *exchange, const struct wire_reply *reply)
+{
+    struct answer_error error = answer_error_of(reply);
+    answer_error(exchange, &error);
+}
+
 void api_login(struct exchange *exchange)
 {
+    struct wire_reply early;
     struct view username, password;
     bool token;
     struct sealed sealed;
@@ -339,7 +347,14 @@ void api_login(struct exchange *exchange)
         {.name = "password", .required = true, .size_max = WIRE_PASSWORD_MAX, .text = &password},
         {.name = "token", .flag = &token},
     };
-    if (!admit(exchange) || !read_body(exchange, &document, fields, 3)) {
+    if (!admit(exchange)) {
+        return;
+    }
+    if (early_refuses_login(exchange, &early)) {
+        answer_early(exchange, &early);
+        return;
+    }
+    if (!read_body(exchange, &document, fields, 3)) {
         return;
     }
     change_warn_plain(exchange);
@@ -430,6 +445,7 @@ void api_session_end_others(struct exchange *exchange)
 
 void api_register(struct exchange *exchange)
 {
+    struct wire_reply early;
     struct view username, email, password, invite;
     struct sealed sealed;
     struct json_document document;
@@ -439,7 +455,14 @@ void api_register(struct exchange *exchange)
         {.name = "password", .required = true, .size_max = WIRE_PASSWORD_MAX, .text = &password},
         {.name = "invite", .size_max = 64, .text = &invite},
     };
-    if (!admit(exchange) || !read_body(exchange, &document, fields, 4)) {
+    if (!admit(exchange)) {
+        return;
+    }
+    if (early_refuses_sign_up(exchange, &early)) {
+        answer_early(exchange, &early);
+        return;
+    }
+    if (!read_body(exchange, &document, fields, 4)) {
         return;
     }
     change_warn_plain(exchange);

@@ -23,6 +23,7 @@ struct asks {
     struct channel core;
     bool connected;
     struct wire_core_state state;
+    struct wire_core_admission admission;
     uint64_t next;
     size_t count;
     struct ask *table[TABLE_SIZE]; // place request % TABLE_SIZE
@@ -357,6 +358,9 @@ static bool on_packet(struct channel *channel, struct view packet, int fd)
     if (wire_peek(packet) == WIRE_MESSAGE_reply) {
         return on_reply(asks, packet);
     }
+    if (wire_peek(packet) == WIRE_MESSAGE_core_admission) {
+        return wire_core_admission_decode(packet, &asks->admission);
+    }
     return wire_peek(packet) == WIRE_MESSAGE_core_state && wire_core_state_decode(packet, &asks->state);
 }
 
@@ -366,6 +370,7 @@ static void core_lost(struct front *front)
     struct asks *asks = front->asks;
     asks->connected = false;
     asks->state.ready = 0;
+    asks->admission = (struct wire_core_admission){0};
     stats_set(STATS_core_connected, 0);
     uint64_t end = asks->next; // asks that are made while answering are younger
     struct ask *ask = asks->head.next;
@@ -417,6 +422,11 @@ bool asks_core_ready(const struct front *front)
 bool asks_setup_open(const struct front *front)
 {
     return front->asks->state.setup_open != 0;
+}
+
+const struct wire_core_admission *asks_admission(const struct front *front)
+{
+    return &front->asks->admission;
 }
 
 bool asks_crowded(const struct front *front)

@@ -60,6 +60,8 @@ void asks_connect(struct front *front, int fd);
 // Core is there, and takes changes.
 bool asks_core_ready(const struct front *front);
 bool asks_setup_open(const struct front *front);
+// What core said last of early refusal; nothing while there is no core.
+const struct wire_core_admission *asks_admission(const struct front *front);
 // More than half of all places are taken: look-ups leave the rest to changes.
 bool asks_crowded(const struct front *front);
 void asks_tick(struct front *front);

@@ -6,6 +6,7 @@
 #include "front/arrivals.h"
 #include "front/ask.h"
 #include "front/connection.h"
+#include "front/early.h"
 #include "front/listener.h"
 #include "front/lookup.h"
 #include "pages/pages.h"
@@ -22,6 +23,7 @@ static void on_tick(struct ev_loop *loop, ev_timer *timer, int revents)
     struct front *front = timer->data;
     wheel_tick(&front->wheel, connection_expire);
     asks_tick(front);
+    early_tick(front);
     listeners_tick(front);
     if (front->page.capacity > PAGE_KEEP_BYTES) {
         bytes_release(&front->page);

@@ -51,6 +51,9 @@ struct front {
     uint64_t trace_seed, traces;
     void (*on_idle)(struct front *front); // draining, and the last connection has gone
     bool warned_plain;
+    uint64_t turned_away; // log-ins and sign-ups that were refused early, in this stretch
+    uint32_t turned_away_at;
+    bool turning_away;
 };
 
 // `settings` passes to the front. false: out of memory.

@@ -189,6 +189,8 @@ static const struct {
     {WIRE_LAST_ADMINISTRATOR, PAGES_IN_GROUPS, "This would leave no administrator."},
     {WIRE_HASH_BUSY, PAGES_IN_NONE, "Very many people are logging in just now. Try again in a moment."},
     {WIRE_STORE_DOWN, PAGES_IN_NONE, "The database can't be reached. Nothing was changed; try again soon."},
+    {WIRE_STORE_BUSY, PAGES_IN_NONE,
+     "stayd has very much to do just now. Nothing was changed; try again in a moment."},
     {WIRE_STORE_FULL, PAGES_IN_NONE, "The disk is full. Nothing was changed."},
 };
 

@@ -3,6 +3,7 @@
 // reloading a page repeats nothing; one that did not work shows its page again, with what was typed.
 #include "front/pages_routes.h"
 
+#include "front/early.h"
 #include "front/page.h"
 
 #define USERNAME_INPUT_MAX 256
@@ -154,7 +155,16 @@ void page_login_post(struct exchange *exchange)
         {.name = "username", .size_max = USERNAME_INPUT_MAX, .value = &username},
         {.name = "password", .size_max = WIRE_PASSWORD_MAX, .value = &password},
     };
-    if (!page_form(exchange, fields, 3) || !page_seal(exchange, password, &sealed)) {
+    if (!page_form(exchange, fields, 3)) {
+        return;
+    }
+    struct wire_reply early;
+    if (early_refuses_login(exchange, &early)) {
+        struct page_trouble trouble = page_trouble_of(&early);
+        show_login(exchange, rd, username, (struct view){NULL, 0}, &trouble);
+        return;
+    }
+    if (!page_seal(exchange, password, &sealed)) {
         return;
     }
     change_warn_plain(exchange);
@@ -278,8 +288,16 @@ void page_register_post(struct exchange *exchange)
         {.name = "email", .size_max = EMAIL_INPUT_MAX, .value = &email},
         {.name = "password", .size_max = WIRE_PASSWORD_MAX, .value = &password},
     };
-    if (registration_is_closed(exchange) || !page_form(exchange, fields, 5) ||
-        !page_seal(exchange, password, &sealed)) {
+    if (registration_is_closed(exchange) || !page_form(exchange, fields, 5)) {
+        return;
+    }
+    struct wire_reply early;
+    if (early_refuses_sign_up(exchange, &early)) {
+        struct page_trouble trouble = page_trouble_of(&early);
+        show_register(exchange, rd, invite, username, email, &trouble);
+        return;
+    }
+    if (!page_seal(exchange, password, &sealed)) {
         return;
     }
     change_warn_plain(exchange);

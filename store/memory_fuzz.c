@@ -23,7 +23,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         if (store_memory_apply(&store, packet, &reply)) {
             struct wire_store_reply decoded;
             bool whole = wire_store_reply_decode(bytes_view(&reply), &decoded);
-            assert(whole && decoded.outcome >= WIRE_STORE_OK && decoded.outcome <= WIRE_STORE_NO_SPACE);
+            assert(whole && decoded.outcome >= WIRE_STORE_OK && decoded.outcome <= WIRE_STORE_REFUSED);
         }
     }
     bytes_release(&reply);

@@ -30,6 +30,7 @@ void store_answer_reset(struct store_answer *answer)
     bytes_reset(&answer->rows);
     answer->outcome = WIRE_STORE_OK;
     answer->conflict = WIRE_CONFLICT_NONE;
+    answer->retry_after_s = 0;
 }
 
 void store_answer_set(struct store_answer *answer, enum wire_store_outcome outcome,
@@ -164,6 +165,7 @@ bool store_answer_encode(const struct store_answer *answer, uint64_t op, uint32_
                                             .op = op,
                                             .outcome = (uint8_t)answer->outcome,
                                             .conflict = (uint8_t)answer->conflict,
+                                            .retry_after_s = answer->retry_after_s,
                                             .wait_us = wait_us,
                                             .run_us = run_us,
                                             .rows = bytes_view(&answer->rows),

@@ -95,6 +95,7 @@ const struct store_operation *store_operation_find(uint16_t number);
 struct store_answer {
     enum wire_store_outcome outcome;
     enum wire_conflict conflict;
+    uint32_t retry_after_s; // of WIRE_STORE_REFUSED
     struct bytes rows;
 };
 void store_answer_init(struct store_answer *answer);

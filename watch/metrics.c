@@ -34,6 +34,7 @@ static const struct {
     {"core_connected", ROLE(front)},
     {"logins", ROLE(core)},
     {"registrations", ROLE(core)},
+    {"turned_away", ROLE(front)},
     {"throttled", ROLE(core)},
     {"flows_active", ROLE(core)},
     {"flows_refused", ROLE(core)},

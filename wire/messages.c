@@ -183,6 +183,7 @@ static const char *const reason_names[WIRE_REASON_END] = {
     [WIRE_LAST_ADMINISTRATOR] = "last_administrator",
     [WIRE_STORE_DOWN] = "store_down",
     [WIRE_STORE_FULL] = "store_full",
+    [WIRE_STORE_BUSY] = "store_busy",
     [WIRE_HASH_BUSY] = "hash_busy",
     [WIRE_HASH_DOWN] = "hash_down",
     [WIRE_KEY_DOWN] = "key_down",

@@ -49,6 +49,7 @@ enum wire_reason {
     // unavailable
     WIRE_STORE_DOWN,
     WIRE_STORE_FULL, // no space left on the disk
+    WIRE_STORE_BUSY, // too many operations wait for the database
     WIRE_HASH_BUSY,
     WIRE_HASH_DOWN,
     WIRE_KEY_DOWN,
@@ -77,6 +78,7 @@ enum wire_store_outcome {
     WIRE_STORE_UNAVAILABLE =
         4, // nothing was done, or it is unknown whether it was: the same operation may be sent again
     WIRE_STORE_NO_SPACE = 5, // nothing was done: the disk is full
+    WIRE_STORE_REFUSED = 6,  // nothing was done: too many wait, see `retry_after_s`
 };
 enum wire_conflict {
     WIRE_CONFLICT_NONE = 0,

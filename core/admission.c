@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: ISC
+// Early refusal. Runs in core; pure.
+// 1. While core refuses nothing, accepted and offered are the same (they are smoothed alike), and the share
+//    is 0: fronts refuse only what core would have refused.
+// 2. Fronts let half as much again through as is accepted: the workers have something to choose from, and
+//    the share falls by itself when more is accepted.
+#include "core/admission.h"
+
+#define SPARE_MILLI 2000 // two a second always come through
+#define CALM        3
+
+void admission_note(struct admission *admission, bool accepted)
+{
+    admission->accepted += accepted;
+    admission->refused += !accepted;
+}
+
+static uint64_t smooth(uint64_t before, uint64_t now)
+{
+    return (before * 7 + now) / 8;
+}
+
+static uint32_t wanted_share(const struct admission *admission)
+{
+    uint64_t let_in = admission->accepted_milli * 3 / 2 + SPARE_MILLI;
+    if (admission->offered_milli <= let_in) {
+        return 0;
+    }
+    uint64_t share = (admission->offered_milli - let_in) * ADMISSION_ALL / admission->offered_milli;
+    return share > ADMISSION_MOST ? ADMISSION_MOST : (uint32_t)share;
+}
+
+void admission_update(struct admission *admission, bool room)
+{
+    uint64_t came = admission->accepted + admission->refused;
+    uint64_t offered = came * ADMISSION_ALL / (ADMISSION_ALL - admission->share);
+    uint64_t per_second_milli = 1000000 / ADMISSION_EVERY_MS;
+    admission->turned_away = (uint32_t)(offered - came);
+    admission->offered_milli = smooth(admission->offered_milli, offered * per_second_milli);
+    admission->accepted_milli = smooth(admission->accepted_milli, admission->accepted * per_second_milli);
+    admission->calm = room && admission->refused == 0 ? admission->calm + 1 : 0;
+    admission->accepted = admission->refused = 0;
+    uint32_t share = wanted_share(admission);
+    if (admission->calm >= CALM) {
+        // Room, and nobody to take it: faster than what is remembered of the storm fades.
+        share = share < admission->share / 2 ? share : admission->share / 2;
+        admission->offered_milli = share == 0 ? admission->accepted_milli : admission->offered_milli;
+    }
+    admission->share = share;
+}

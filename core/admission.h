@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: ISC
+// Early refusal: how much of one kind of request (log-ins, sign-ups) the fronts refuse before they read it,
+// so that refusing costs next to nothing. Pure: called every ADMISSION_EVERY_MS with what was seen since.
+// Used by core. Owns nothing. Source: adaptive throttling (Beyer et al., "Site Reliability Engineering",
+// chapter 21: refuse what exceeds K times the accepted), with K = 1.5 and the share decided here instead of
+// by each asker. docs/decisions/0062.
+#ifndef CORE_ADMISSION_H
+#define CORE_ADMISSION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum {
+    ADMISSION_EVERY_MS = 100,
+    ADMISSION_ALL = 65535,
+    ADMISSION_MOST = 65535 - 512, // something comes through, or nobody would know how it is now
+};
+
+struct admission {
+    uint32_t accepted, refused; // core's answers since the last update; refused: for want of room
+    uint64_t offered_milli;     // a second, smoothed (1/8), with what the fronts refused
+    uint64_t accepted_milli;
+    uint32_t share;       // of ADMISSION_ALL, that fronts refuse
+    uint32_t calm;        // updates in a row without a refusal and with room
+    uint32_t turned_away; // what the fronts refused since the last update, as far as can be told
+};
+
+void admission_note(struct admission *admission, bool accepted);
+// `room`: nobody waits where work is scarce, and there is a free place.
+void admission_update(struct admission *admission, bool room);
+
+#endif

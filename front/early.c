@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: ISC
+// Early refusal. Runs in stayd-front.
+#include "front/early.h"
+
+#include "base/log.h"
+#include "front/ask.h"
+
+#define QUIET_TICKS (5000 / WHEEL_TICK_MS) // without a refusal for so long, it is over
+
+// What core said of one kind.
+struct kind {
+    uint16_t refused;
+    uint8_t reason;
+    uint32_t retry_after_s;
+};
+
+static bool refuses(struct exchange *exchange, struct kind kind, struct wire_reply *reply)
+{
+    struct front *front = exchange->front;
+    if (kind.refused == 0) {
+        return false;
+    }
+    uint64_t random = front_trace(front);
+    if ((random & 0xffffffff) % 65535 >= kind.refused) {
+        return false;
+    }
+    // Up to a half more, so that they don't all come back at once.
+    uint64_t wait_ms = kind.retry_after_s == 0 ? 1000 : kind.retry_after_s * 1000ull;
+    wait_ms += wait_ms / 2 * (random >> 48) / 65536;
+    *reply = (struct wire_reply){.outcome = WIRE_UNAVAILABLE,
+                                 .reason = kind.reason,
+                                 .retry_after_s = (uint32_t)((wait_ms + 999) / 1000)};
+    front->turned_away++;
+    front->turned_away_at = front->wheel.now;
+    return true;
+}
+
+bool early_refuses_login(struct exchange *exchange, struct wire_reply *reply)
+{
+    const struct wire_core_admission *told = asks_admission(exchange->front);
+    struct kind kind = {told->login_refused, told->login_reason, told->login_retry_after_s};
+    bool refused = refuses(exchange, kind, reply);
+    stats_add(STATS_turned_away_logins, refused);
+    return refused;
+}
+
+bool early_refuses_sign_up(struct exchange *exchange, struct wire_reply *reply)
+{
+    const struct wire_core_admission *told = asks_admission(exchange->front);
+    struct kind kind = {told->sign_up_refused, told->sign_up_reason, told->sign_up_retry_after_s};
+    bool refused = refuses(exchange, kind, reply);
+    stats_add(STATS_turned_away_registrations, refused);
+    return refused;
+}
+
+void early_tick(struct front *front)
+{
+    if (front->turned_away > 0 && !front->turning_away) {
+        front->turning_away = true;
+        log_event(LOG_WARNING, "turning_away",
+                  "more log-ins or sign-ups than can be served: some are refused at once");
+    } else if (front->turning_away && front->wheel.now - front->turned_away_at > QUIET_TICKS) {
+        log_event(LOG_INFO, "turning_away_ended", "%llu were refused at once",
+                  (unsigned long long)front->turned_away);
+        front->turning_away = false;
+        front->turned_away = 0;
+    }
+}
