@@ -11,7 +11,7 @@ import subprocess
 import sys
 
 OWN = re.compile(r"(sessions|wire|bytes|view|secret|base64url|hex|gate|names|throttle|tombstones?|flow|table|core|audit|"
-                 r"setup|upkeep|on)_\w+|wipe|equal_secret|audit|upkeep|wall_s")
+                 r"setup|upkeep|on|admission|pressure)_\w+|wipe|equal_secret|audit|upkeep|wall_s")
 # Memory, text and hashes: the same answer for the same arguments.
 LIBRARY = {"calloc", "free", "malloc", "realloc", "memcmp", "memcpy", "memmove", "memset", "strcmp", "strlen",
            "snprintf", "crypto_generichash", "crypto_shorthash_siphashx24", "randombytes_buf_deterministic"}
