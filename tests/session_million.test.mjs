@@ -2,31 +2,20 @@
 // A million sessions in a whole stayd: core is killed, and answers again at once. The figure of the design is held
 // by `make bench`, on a build for it; here it is only that nothing is read through before the first answer.
 import assert from 'node:assert/strict';
-import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { CHEAP, check, checkToken, clientOf, login } from './lib/accounts.mjs';
-import { atEnd, run, until } from './lib/process.mjs';
-import { executable, startStayd } from './lib/stayd.mjs';
+import { atEnd, until } from './lib/process.mjs';
+import { seededTokens, seedFile } from './lib/seed.mjs';
+import { startStayd } from './lib/stayd.mjs';
 
 const SESSIONS = 1_000_000;
-
-// As bench/tokens.h makes them.
-async function seededTokens(numbers) {
-  const program = 'import base64, hashlib, sys\n'
-    + 'for n in sys.argv[1:]: print(base64.urlsafe_b64encode(hashlib.blake2b(f"bench/{n}".encode(), digest_size=32).digest()).decode().rstrip("="))';
-  const { stdout } = await run('python3', ['-c', program, ...numbers.map(String)]);
-  return stdout.trim().split('\n');
-}
 
 test('with a million sessions a new core answers at once', { timeout: 200_000 }, async (t) => {
   const server = await startStayd({ config: CHEAP });
   atEnd(() => server.stop());
   await server.stop();
-  const seed = join(dirname(executable('stayd')), '..', 'bench', 'bench_seed');
-  const seeded = await run(seed, ['--file', join(server.dataDir, 'store', 'stayd.db'), '--sessions', String(SESSIONS),
-    '--password', 'quiet pebble 31 harp', '--memory-kib', '8192', '--passes', '1'], { timeout: 120_000 });
-  assert.equal(seeded.code, 0, seeded.stderr);
+  await seedFile(server, { sessions: SESSIONS });
   const began = Date.now();
   await server.start();
   const tokens = await seededTokens(Array.from({ length: 40 }, (_, i) => i * 24_999));
@@ -53,7 +42,7 @@ test('with a million sessions a new core answers at once', { timeout: 200_000 },
     times.push(Date.now() - from);
     assert.ok(!server.children()['stayd-core'].includes(killed));
     assert.equal(await check(gone), 401);
-    assert.equal((await login(server, `user${round}`, 'quiet pebble 31 harp')).answer.status, 200);
+    assert.equal((await login(server, `user${round}`)).answer.status, 200);
     await delay(300);
   }
   t.diagnostic(`core answered again after ${times.join(', ')} ms`);

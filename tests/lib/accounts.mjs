@@ -43,11 +43,12 @@ export async function checkToken(server, token, options) {
 
 export const tokenOf = (client) => client.jar.get('stayd')?.value;
 
-/** Everything in the store's folder, as one buffer. */
+/** Everything in the store's folder, and its database if that is elsewhere, as one buffer. */
 export function storeBytes(server) {
   const folder = join(server.dataDir, 'store');
-  return Buffer.concat(readdirSync(folder, { withFileTypes: true, recursive: true })
-    .filter((entry) => entry.isFile()).map((entry) => readFileSync(join(entry.path, entry.name))));
+  const files = readdirSync(folder, { withFileTypes: true, recursive: true })
+    .filter((entry) => entry.isFile()).map((entry) => readFileSync(join(entry.path, entry.name)));
+  return Buffer.concat([...files, server.postgres?.bytes(server.database) ?? Buffer.alloc(0)]);
 }
 
 /** The stored hashes, oldest spelling of a page first: PHC strings anywhere in the store's files. */
@@ -57,10 +58,12 @@ export function storedHashes(server) {
 
 /** One statement on the database of a stayd that is not running: what time would have done. */
 export async function sql(server, statement) {
+  if (server.postgres) return server.postgres.sql(statement, { database: server.database });
   const file = join(server.dataDir, 'store', 'stayd.db');
   const program = 'import sqlite3, sys; d = sqlite3.connect(sys.argv[1]); d.execute(sys.argv[2]); d.commit()';
   const done = await run('python3', ['-c', program, file, statement]);
   if (done.code !== 0) throw new Error(done.stderr);
+  return done.stdout;
 }
 
 /** { 'name{labels}': value } of the ops listener. */

@@ -108,6 +108,13 @@ export class Postgres {
     return `postgres://${user}${password ? `:${encodeURIComponent(password)}` : ''}@${places}/${database}${words ? `?${words}` : ''}`;
   }
 
+  /** The keys of a configuration that name this database; the password's file lies in `folder`. Options: of url(). */
+  config({ folder, password = ROLE_PASSWORD, ...options }) {
+    const file = join(folder, 'database-password');
+    writeFileSync(file, `${password}\n`, { mode: 0o600 });
+    return { database: this.url(options), database_password_file: file };
+  }
+
   async start() {
     const mark = new RegExp('database system is ready to accept (?:read-only )?connections');
     this.earlier = this.log;

@@ -5,12 +5,14 @@
 //   … server.url, server.setupLink(), server.ctl('user', 'list'), server.log
 //   await server.stop();
 //
-// The executables come from $STAYD_BIN. A report of a sanitizer fails the story at stop().
+// The executables come from $STAYD_BIN. A report of a sanitizer fails the story at stop(). With
+// STAYD_TEST_DATABASE=postgres every stayd has a database of its own in the story's PostgreSQL instead of SQLite.
 import { accessSync, constants, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
 import https from 'node:https';
 import { join, resolve } from 'node:path';
 import { makeCertificate } from './certificate.mjs';
+import { startPostgres } from './postgres.mjs';
 import { descendants, freePort, Program, run, temporaryFolder, until } from './process.mjs';
 
 const bin = resolve(process.env.STAYD_BIN ?? new URL('../../build-asan/bin', import.meta.url).pathname);
@@ -112,7 +114,8 @@ export class Stayd {
   }
 
   async start() {
-    const fresh = !existsSync(resolve(this.folder, this.dataDir, 'store', 'stayd.db'));
+    const fresh = !this.started && !existsSync(resolve(this.folder, this.dataDir, 'store', 'stayd.db'));
+    this.started = true;
     this.spawn();
     try {
       await this.ready();
@@ -241,6 +244,18 @@ function gone(pid) {
   }
 }
 
+let cluster; // one for all servers of a story
+let databases = 0;
+
+/** A fresh database in the story's PostgreSQL: { config: keys of the configuration, place: { postgres, database } }. */
+async function ownDatabase(folder) {
+  const postgres = await (cluster ??= startPostgres());
+  databases += 1;
+  const database = `stayd${databases}`;
+  await postgres.createDatabase(database);
+  return { config: postgres.config({ folder, database }), place: { postgres, database } };
+}
+
 /**
  * Writes a configuration without starting anything; start() does.
  * config: keys over the defaults (null leaves one out); rules: [{ host, path, group, … }] or text.
@@ -260,10 +275,12 @@ export async function prepareStayd({ config = {}, rules = [], env = {}, timeout 
     ...(certificate && { tls_certificate: certificate.certificate, tls_key: certificate.key }),
     ...config,
   };
+  const database = config.database === undefined && process.env.STAYD_TEST_DATABASE === 'postgres' ? await ownDatabase(folder) : null;
+  Object.assign(all, database?.config);
   const configFile = join(folder, 'stayd.conf');
   writeFileSync(configFile, configText(all, rules));
   const server = new Stayd({ folder, configFile, dataDir, url, port, opsPort, env, timeout });
-  return Object.assign(server, { config: all, rules, certificate });
+  return Object.assign(server, { config: all, rules, certificate, ...database?.place });
 }
 
 /** Starts stayd and waits until it is ready. */
