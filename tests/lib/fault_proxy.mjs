@@ -15,6 +15,12 @@ import net from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { atEnd } from './process.mjs';
 
+// libuv can't reset what is being shut down already, and node then waits for it for ever.
+function reset(socket) {
+  if (socket.writableEnded || socket.destroyed) socket.destroy();
+  else socket.resetAndDestroy();
+}
+
 export class FaultProxy {
   mode = 'pass';
 
@@ -23,6 +29,8 @@ export class FaultProxy {
   rewrite = null;
 
   pairs = new Set();
+
+  sockets = new Set();
 
   accepted = 0;
 
@@ -50,20 +58,27 @@ export class FaultProxy {
 
   #accept(client) {
     this.accepted += 1;
-    client.on('error', () => {});
-    if (this.mode === 'refuse') return client.resetAndDestroy();
+    this.#keep(client);
+    if (this.mode === 'refuse') return reset(client);
     const pair = { client, server: null, authenticated: false, cutting: null };
     this.pairs.add(pair);
     client.once('close', () => this.#close(pair));
     if (this.mode === 'silent' || this.mode === 'blackhole') return client.resume();
     pair.server = net.connect(this.target, this.host);
+    this.#keep(pair.server);
     pair.server.setNoDelay(true);
     client.setNoDelay(true);
-    pair.server.on('error', () => client.resetAndDestroy());
+    pair.server.on('error', () => reset(client));
     pair.server.once('close', () => this.#close(pair));
     this.#carry(client, pair.server, (bytes) => this.#asked(pair, bytes));
     this.#carry(pair.server, client, (bytes) => this.#answered(pair, bytes));
     return undefined;
+  }
+
+  #keep(socket) {
+    this.sockets.add(socket);
+    socket.on('error', () => {});
+    socket.once('close', () => this.sockets.delete(socket));
   }
 
   // In order, however long each piece waits.
@@ -110,7 +125,7 @@ export class FaultProxy {
   }
 
   #reset(pair) {
-    pair.client.resetAndDestroy();
+    reset(pair.client);
     pair.server?.end(); // the server is asked to end in peace: it has done what it was sent
     this.pairs.delete(pair);
   }
@@ -137,7 +152,8 @@ export class FaultProxy {
   }
 
   async stop() {
-    this.reset();
+    if (!this.server.listening) return;
+    for (const socket of this.sockets) socket.destroy();
     this.server.close();
     await once(this.server, 'close');
   }
