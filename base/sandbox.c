@@ -14,7 +14,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-enum { LANDLOCK_RULE_PATH = 1, LANDLOCK_QUERY_VERSION = 1 };
+enum { LANDLOCK_RULE_PATH = 1, LANDLOCK_RULE_PORT = 2, LANDLOCK_QUERY_VERSION = 1 };
 
 // Rights over files, with the ABI that brought them.
 #define FS_EXECUTE     (1ULL << 0)
@@ -46,21 +46,24 @@ struct landlock_path {
     int32_t fd;
 } __attribute__((packed));
 
+struct landlock_port {
+    uint64_t rights;
+    uint64_t port;
+};
+
 static int landlock_abi(void)
 {
     long abi = syscall(SYS_landlock_create_ruleset, NULL, (size_t)0, LANDLOCK_QUERY_VERSION);
     return abi > 0 ? (int)abi : 0;
 }
 
-static struct landlock_rules landlock_rules(enum sandbox_profile profile, int abi)
+static struct landlock_rules landlock_rules(int abi)
 {
     struct landlock_rules rules = {.files = FS_ABI_1};
     rules.files |= abi >= 2 ? FS_REFER : 0;
     rules.files |= abi >= 3 ? FS_TRUNCATE : 0;
     rules.files |= abi >= 5 ? FS_IOCTL_DEV : 0;
-    if (abi >= 4) {
-        rules.network = profile == SANDBOX_STORE_NETWORK ? NET_BIND : NET_BIND | NET_CONNECT;
-    }
+    rules.network = abi >= 4 ? NET_BIND | NET_CONNECT : 0;
     if (abi >= 6) {
         rules.scope = SCOPE_SOCKETS | SCOPE_SIGNALS;
     }
@@ -109,6 +112,28 @@ static bool landlock_allow(int ruleset, const struct sandbox_dir *dir, uint64_t 
     return allowed;
 }
 
+static bool landlock_allow_port(int ruleset, uint16_t port)
+{
+    struct landlock_port rule = {.rights = NET_CONNECT, .port = port};
+    return syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PORT, &rule, 0) == 0;
+}
+
+// The network is for the one profile that has one.
+static bool landlock_allow_all(int ruleset, enum sandbox_profile profile,
+                               const struct sandbox_options *options, const struct landlock_rules *rules)
+{
+    bool allowed = true;
+    for (unsigned i = 0; allowed && i < options->dirs; i++) {
+        allowed = landlock_allow(ruleset, &options->dir[i], rules->files);
+    }
+    if (profile == SANDBOX_STORE_NETWORK && rules->network != 0) {
+        for (unsigned i = 0; allowed && i < options->ports; i++) {
+            allowed = landlock_allow_port(ruleset, options->port[i]);
+        }
+    }
+    return allowed;
+}
+
 static bool landlock_enter(enum sandbox_profile profile, const struct sandbox_options *options,
                            struct sandbox_report *report)
 {
@@ -117,13 +142,10 @@ static bool landlock_enter(enum sandbox_profile profile, const struct sandbox_op
         report->landlock_errno = errno;
         return errno == ENOSYS || errno == EOPNOTSUPP;
     }
-    struct landlock_rules rules = landlock_rules(profile, report->landlock_abi);
+    struct landlock_rules rules = landlock_rules(report->landlock_abi);
     int ruleset =
         (int)syscall(SYS_landlock_create_ruleset, &rules, landlock_rules_size(report->landlock_abi), 0);
-    bool entered = ruleset >= 0;
-    for (unsigned i = 0; entered && i < options->dirs; i++) {
-        entered = landlock_allow(ruleset, &options->dir[i], rules.files);
-    }
+    bool entered = ruleset >= 0 && landlock_allow_all(ruleset, profile, options, &rules);
     entered = entered && syscall(SYS_landlock_restrict_self, ruleset, 0) == 0;
     report->landlock_errno = entered ? 0 : errno;
     if (ruleset >= 0) {

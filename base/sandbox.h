@@ -16,7 +16,7 @@ enum sandbox_profile {
     SANDBOX_FRONT,         // talks on sockets it accepts; no files, no new sockets, new memory is anonymous
     SANDBOX_CORE,          // accepts on its control socket, grows the shared tables; no files
     SANDBOX_STORE,         // files of its folder; no sockets
-    SANDBOX_STORE_NETWORK, // also connects to a database, reads what name look-ups need
+    SANDBOX_STORE_NETWORK, // also connects: TCP to the ports of the options, Unix sockets; UDP for look-ups
     SANDBOX_HASH,          // memory and processor time only
     SANDBOX_KEY,           // memory only: its folder was read before
     SANDBOX_WATCH,         // accepts on the ops listener; files of the incident folder
@@ -33,11 +33,13 @@ struct sandbox_dir {
     enum sandbox_rights rights;
 };
 
-enum { SANDBOX_DIRS_MAX = 8 };
+enum { SANDBOX_DIRS_MAX = 16, SANDBOX_PORTS_MAX = 12 };
 
 struct sandbox_options {
     struct sandbox_dir dir[SANDBOX_DIRS_MAX];
     unsigned dirs;
+    uint16_t port[SANDBOX_PORTS_MAX]; // STORE_NETWORK: where it may connect by TCP (Landlock ABI 4)
+    unsigned ports;
     unsigned descriptors_max; // RLIMIT_NOFILE; 0 leaves it
 };
 

@@ -8,9 +8,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/netlink.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <seccomp.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -151,13 +153,12 @@ static const struct call calls_allowed[] = {
     CALL(utimensat, FILES),
     CALL(dup, FILES),
     // A database over the network: sockets, name look-ups.
-    CALL(socket, BIT(STORE_NETWORK)),
+    // socket, setsockopt and ioctl: below. bind: the C library asks the kernel for its addresses over
+    // netlink.
     CALL(connect, BIT(STORE_NETWORK)),
     CALL(bind, BIT(STORE_NETWORK)),
-    CALL(setsockopt, BIT(STORE_NETWORK)),
     CALL(sendmmsg, BIT(STORE_NETWORK)),
     CALL(recvmmsg, BIT(STORE_NETWORK)),
-    CALL(ioctl, BIT(STORE_NETWORK)),
 };
 
 // What the run-time libraries of the sanitizers call on their own. Still no files and no processes.
@@ -296,6 +297,46 @@ static int rules_sockets(scmp_filter_ctx filter, enum sandbox_profile profile)
                                        sizeof options_socket / sizeof options_socket[0]);
 }
 
+// Streams to a server, datagrams to a name server, the one question about addresses to the kernel.
+static const struct {
+    int domain, type;
+    int protocol; // -1: any
+} sockets_network[] = {
+    {AF_INET, SOCK_STREAM, -1}, {AF_INET6, SOCK_STREAM, -1}, {AF_INET, SOCK_DGRAM, -1},
+    {AF_INET6, SOCK_DGRAM, -1}, {AF_UNIX, SOCK_STREAM, 0},   {AF_NETLINK, SOCK_RAW, NETLINK_ROUTE},
+};
+
+static const struct {
+    int level, option;
+} options_network[] = {
+    {IPPROTO_TCP, TCP_NODELAY}, {IPPROTO_TCP, TCP_KEEPIDLE},     {IPPROTO_TCP, TCP_KEEPINTVL},
+    {IPPROTO_TCP, TCP_KEEPCNT}, {IPPROTO_TCP, TCP_USER_TIMEOUT}, {SOL_SOCKET, SO_KEEPALIVE},
+    {SOL_SOCKET, SO_LINGER},    {SOL_SOCKET, SO_SNDBUF},         {SOL_SOCKET, SO_RCVBUF},
+    {IPPROTO_IP, IP_RECVERR},   {IPPROTO_IPV6, IPV6_RECVERR},
+};
+
+static int rules_network(scmp_filter_ctx filter, enum sandbox_profile profile)
+{
+    const scmp_datum_t kind = ~(scmp_datum_t)(SOCK_CLOEXEC | SOCK_NONBLOCK);
+    const struct scmp_arg_cmp waiting = SCMP_A1(SCMP_CMP_EQ, FIONREAD);
+    if (profile != SANDBOX_STORE_NETWORK) {
+        return 0;
+    }
+    int failed = rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1, &waiting);
+    for (size_t i = 0; i < sizeof sockets_network / sizeof sockets_network[0] && failed == 0; i++) {
+        const struct scmp_arg_cmp condition[] = {
+            SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)sockets_network[i].domain),
+            SCMP_A1(SCMP_CMP_MASKED_EQ, kind, (scmp_datum_t)sockets_network[i].type),
+            SCMP_A2(SCMP_CMP_EQ, (scmp_datum_t)sockets_network[i].protocol)};
+        failed = rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), sockets_network[i].protocol < 0 ? 2 : 3,
+                          condition);
+    }
+    for (size_t i = 0; i < sizeof options_network / sizeof options_network[0] && failed == 0; i++) {
+        failed = rules_options(filter, options_network[i].level, &options_network[i].option, 1);
+    }
+    return failed;
+}
+
 static int rules_add(scmp_filter_ctx filter, enum sandbox_profile profile)
 {
     int failed = rules_plain(filter, profile, calls_allowed, sizeof calls_allowed / sizeof calls_allowed[0]);
@@ -307,6 +348,7 @@ static int rules_add(scmp_filter_ctx filter, enum sandbox_profile profile)
     failed = failed != 0 ? failed : rules_memory(filter, profile);
     failed = failed != 0 ? failed : rules_signals(filter);
     failed = failed != 0 ? failed : rules_shutdown(filter);
+    failed = failed != 0 ? failed : rules_network(filter, profile);
     return failed != 0 ? failed : rules_sockets(filter, profile);
 }
 

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/bpf.h>
+#include <linux/netlink.h>
 #include <netinet/in.h>
 #include <sched.h>
 #include <signal.h>
@@ -30,6 +31,7 @@ struct tools {
     int listener;
     pid_t parent;
     const char *own_dir; // a folder with SANDBOX_WRITE, or NULL
+    uint16_t port;       // one that the options allow, or 9
 };
 
 static int answer(long result)
@@ -77,11 +79,53 @@ static struct sockaddr_in loopback(uint16_t port)
     return address;
 }
 
-static int act_connect(const struct tools *tools)
+static int act_socket_raw(const struct tools *tools)
 {
-    struct sockaddr_in address = loopback(9);
+    (void)tools;
+    return answer(socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_ICMP));
+}
+
+static int act_socket_packet(const struct tools *tools)
+{
+    (void)tools;
+    return answer(socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+}
+
+static int act_socket_audit(const struct tools *tools)
+{
+    (void)tools;
+    return answer(socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_AUDIT));
+}
+
+static int act_datagram(const struct tools *tools)
+{
+    (void)tools;
+    struct sockaddr_in address = loopback(53);
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    return fd < 0 ? errno : answer(connect(fd, (const struct sockaddr *)&address, sizeof address));
+}
+
+static int act_read_names(const struct tools *tools)
+{
+    (void)tools;
+    return answer(open("/etc/hosts", O_RDONLY | O_CLOEXEC));
+}
+
+static int connect_to(const struct tools *tools, uint16_t port)
+{
+    struct sockaddr_in address = loopback(port);
     int error = answer(connect(tools->tcp, (const struct sockaddr *)&address, sizeof address));
     return error == ECONNREFUSED || error == EINPROGRESS ? 0 : error;
+}
+
+static int act_connect(const struct tools *tools)
+{
+    return connect_to(tools, tools->port);
+}
+
+static int act_connect_other(const struct tools *tools)
+{
+    return connect_to(tools, 10);
 }
 
 static int act_connect_local(const struct tools *tools)
@@ -242,37 +286,43 @@ enum {
 static const struct act {
     const char *name;
     int (*run)(const struct tools *tools);
-    unsigned forbidden; // profiles that may never do it
-    bool landlock;      // the call filter alone lets FILES profiles through: needs Landlock
+    unsigned forbidden;                         // profiles that may never do it
+    enum { CALLS, FILES_TOO, PORTS_TOO } needs; // the call filter alone, or Landlock's files or ports as well
 } acts[] = {
-    {"open_read", act_open_read, ALL, true},
-    {"open_write", act_open_write, ALL, true},
-    {"open_own_folder", act_open_own, ALL & ~FILES, false},
-    {"socket", act_socket, ALL & ~BIT(STORE_NETWORK), false},
-    {"connect", act_connect, ALL & ~BIT(STORE_NETWORK), false},
-    {"connect_local", act_connect_local, ALL & ~BIT(STORE_NETWORK), false},
-    {"bind", act_bind, ALL & ~BIT(STORE_NETWORK), false},
-    {"listen", act_listen, ALL, false},
-    {"stop_listener", act_stop_listener, ALL, false},
-    {"exec", act_exec, ALL, false},
-    {"fork", act_fork, ALL, false},
-    {"memfd", act_memfd, ALL, false},
-    {"map_code", act_map_code, ALL, false},
-    {"protect_code", act_protect_code, ALL, false},
-    {"table_write", act_table_write, ALL, false},
-    {"table_map_write", act_table_map, ALL, false},
-    {"table_reopen", act_table_reopen, ALL & ~FILES, false}, // file profiles: another user and mode 0400
-    {"table_chmod", act_table_chmod, ALL & ~STORES, false},
-    {"table_cut", act_table_cut, ALL, false},
-    {"signal_parent", act_signal_parent, ALL, false},
-    {"trace_parent", act_trace_parent, ALL, false},
-    {"read_parent_memory", act_read_parent, ALL, false},
-    {"dumpable", act_dumpable, ALL, false},
-    {"namespace", act_namespace, ALL, false},
-    {"bpf", act_bpf, ALL, false},
-    {"set_user", act_user, ALL, false},
-    {"change_folder", act_chdir, ALL, false},
-    {"raise_limits", act_limits, ALL, false},
+    {"open_read", act_open_read, ALL, FILES_TOO},
+    {"open_write", act_open_write, ALL, FILES_TOO},
+    {"open_own_folder", act_open_own, ALL & ~FILES, CALLS},
+    {"socket", act_socket, ALL & ~BIT(STORE_NETWORK), CALLS},
+    {"connect", act_connect, ALL & ~BIT(STORE_NETWORK), CALLS},
+    {"connect_local", act_connect_local, ALL & ~BIT(STORE_NETWORK), CALLS},
+    {"connect_other_port", act_connect_other, ALL, PORTS_TOO},
+    {"datagram", act_datagram, ALL & ~BIT(STORE_NETWORK), CALLS},
+    {"socket_raw", act_socket_raw, ALL, CALLS},
+    {"socket_packet", act_socket_packet, ALL, CALLS},
+    {"socket_audit", act_socket_audit, ALL, CALLS},
+    {"read_names", act_read_names, ALL & ~BIT(STORE_NETWORK), FILES_TOO},
+    {"bind", act_bind, ALL, PORTS_TOO},
+    {"listen", act_listen, ALL, CALLS},
+    {"stop_listener", act_stop_listener, ALL, CALLS},
+    {"exec", act_exec, ALL, CALLS},
+    {"fork", act_fork, ALL, CALLS},
+    {"memfd", act_memfd, ALL, CALLS},
+    {"map_code", act_map_code, ALL, CALLS},
+    {"protect_code", act_protect_code, ALL, CALLS},
+    {"table_write", act_table_write, ALL, CALLS},
+    {"table_map_write", act_table_map, ALL, CALLS},
+    {"table_reopen", act_table_reopen, ALL & ~FILES, CALLS}, // file profiles: another user and mode 0400
+    {"table_chmod", act_table_chmod, ALL & ~STORES, CALLS},
+    {"table_cut", act_table_cut, ALL, CALLS},
+    {"signal_parent", act_signal_parent, ALL, CALLS},
+    {"trace_parent", act_trace_parent, ALL, CALLS},
+    {"read_parent_memory", act_read_parent, ALL, CALLS},
+    {"dumpable", act_dumpable, ALL, CALLS},
+    {"namespace", act_namespace, ALL, CALLS},
+    {"bpf", act_bpf, ALL, CALLS},
+    {"set_user", act_user, ALL, CALLS},
+    {"change_folder", act_chdir, ALL, CALLS},
+    {"raise_limits", act_limits, ALL, CALLS},
 };
 
 enum { PROBE_BROKEN = 3 };
@@ -384,6 +434,7 @@ int sandbox_probe(enum sandbox_profile profile, const struct sandbox_options *op
 {
     struct sandbox_report report;
     struct tools tools = {.table = table >= 0 ? table : table_make(), .own_dir = own_dir(options)};
+    tools.port = options->ports > 0 ? options->port[0] : 9;
     tools.parent = getpid();
     bool entered = report_find(profile, options, &report);
     char text[128];
@@ -401,7 +452,9 @@ int sandbox_probe(enum sandbox_profile profile, const struct sandbox_options *op
         }
         outcome_print(&acts[i], &outcome);
         bool forbidden = (acts[i].forbidden & (1U << profile)) != 0;
-        bool held = report.calls && (report.landlock_files || !acts[i].landlock);
+        bool network = profile == SANDBOX_STORE_NETWORK;
+        bool held = report.calls && (report.landlock_files || acts[i].needs != FILES_TOO) &&
+                    (report.landlock_network || !network || acts[i].needs != PORTS_TOO);
         if (forbidden && held && !outcome.killed && outcome.error == 0) {
             result = 1;
         }

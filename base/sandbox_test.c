@@ -31,6 +31,10 @@ static int probe(enum sandbox_profile profile, char *text, size_t size)
         options.dirs = 1;
         options.dir[0] = (struct sandbox_dir){folder, SANDBOX_READ | SANDBOX_WRITE};
     }
+    if (profile == SANDBOX_STORE_NETWORK) {
+        options.dir[options.dirs++] = (struct sandbox_dir){"/etc/hosts", SANDBOX_READ};
+        options.port[options.ports++] = 5432;
+    }
     int pipes[2];
     assert_return_code(pipe(pipes), 0);
     fflush(stdout);
@@ -94,12 +98,50 @@ static void store_has_its_folder_only(void **state)
     }
 }
 
+static void store_has_no_network(void **state)
+{
+    (void)state;
+    char text[8192];
+    assert_int_equal(probe(SANDBOX_STORE, text, sizeof text), 0);
+    if (strstr(text, "calls=filtered") == NULL) {
+        skip();
+    }
+    static const char *const denied[] = {"socket", "connect", "connect_local", "datagram", "bind"};
+    for (size_t i = 0; i < sizeof denied / sizeof denied[0]; i++) {
+        char line[80];
+        snprintf(line, sizeof line, "act=%s result=denied errno=EPERM", denied[i]);
+        assert_non_null(strstr(text, line));
+    }
+}
+
+static void store_with_a_server_reaches_it_only(void **state)
+{
+    (void)state;
+    char text[8192];
+    assert_int_equal(probe(SANDBOX_STORE_NETWORK, text, sizeof text), 0);
+    assert_non_null(strstr(text, "act=connect result=allowed"));
+    assert_non_null(strstr(text, "act=connect_local result=allowed"));
+    assert_non_null(strstr(text, "act=datagram result=allowed"));
+    assert_non_null(strstr(text, "act=read_names result=allowed"));
+    if (strstr(text, "calls=filtered") != NULL) {
+        assert_non_null(strstr(text, "act=socket_raw result=denied errno=EPERM"));
+        assert_non_null(strstr(text, "act=socket_packet result=denied errno=EPERM"));
+        assert_non_null(strstr(text, "act=socket_audit result=denied errno=EPERM"));
+    }
+    if (strstr(text, ",tcp") != NULL) {
+        assert_non_null(strstr(text, "act=connect_other_port result=denied errno=EACCES"));
+        assert_non_null(strstr(text, "act=bind result=denied errno=EACCES"));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_profile_holds),
         cmocka_unit_test(front_is_denied),
         cmocka_unit_test(store_has_its_folder_only),
+        cmocka_unit_test(store_has_no_network),
+        cmocka_unit_test(store_with_a_server_reaches_it_only),
     };
     return cmocka_run_group_tests(tests, folder_make, folder_remove);
 }

@@ -4,10 +4,10 @@
 #include "base/log.h"
 #include "store/offline.h"
 #include "store/postgres_service.h"
+#include "store/reach.h"
 #include "store/sqlite_service.h"
 #include "wire/child.h"
 
-#include <netdb.h>
 #include <signal.h>
 #include <sqlite3.h>
 #include <sys/stat.h>
@@ -22,6 +22,7 @@ static struct store_process {
     struct channel core;
     bool serving;
     char url[1025], password[257]; // "" : SQLite
+    uint32_t connections_max;
 } process = {.core.fd = -1};
 
 // ---- core ------------------------------------------------------------------------------------------------
@@ -107,6 +108,7 @@ static bool config(void *context, struct view packet, bool again)
         return false;
     }
     postgres_target_release(&target);
+    process.connections_max = slice.connections_max;
     return view_to_cstr(slice.database, process.url, sizeof(process.url)) &&
            view_to_cstr(slice.database_password, process.password, sizeof(process.password));
 }
@@ -131,12 +133,10 @@ static bool peer(void *context, enum wire_role role, uint16_t index, int fd)
 static bool prepare_postgres(void)
 {
     char why[TARGET_WHY_MAX] = "";
-    struct addrinfo *list = NULL;
-    if (getaddrinfo("localhost", NULL, NULL, &list) == 0) { // what it loads can't be loaded in the sandbox
-        freeaddrinfo(list);
-    }
+    reach_load();
     struct postgres_settings settings = {.url = view_of_cstr(process.url),
-                                         .password = view_of_cstr(process.password)};
+                                         .password = view_of_cstr(process.password),
+                                         .connections_max = process.connections_max};
     bool fine = postgres_service_open(&process.service, &settings, child_loop(), &service_events, NULL, why);
     wipe(process.password, sizeof(process.password));
     if (!fine) {
@@ -164,17 +164,21 @@ static bool prepare(void *context)
     return false;
 }
 
-// A database elsewhere: sockets, names, certificates.
+// A database elsewhere: its ports, look-ups of names, certificates.
 static enum sandbox_profile sandbox(void *context, struct sandbox_options *options)
 {
     (void)context;
     if (process.url[0] == '\0') {
         return SANDBOX_STORE;
     }
-    static const char *const read[] = {"/etc", "/usr/share/ca-certificates", "/run/systemd/resolve"};
-    for (size_t i = 0; i < sizeof(read) / sizeof(read[0]); i++) {
-        options->dir[options->dirs++] = (struct sandbox_dir){read[i], SANDBOX_READ};
+    static struct reach reach; // borrowed by the options
+    char why[TARGET_WHY_MAX] = "";
+    struct postgres_target target;
+    if (!postgres_target_init(&target, view_of_cstr(process.url), VIEW(""), why)) {
+        return SANDBOX_STORE; // was read before: without memory there is no network either
     }
+    reach_allow(&reach, &target, options);
+    postgres_target_release(&target);
     options->descriptors_max = 512;
     return SANDBOX_STORE_NETWORK;
 }
@@ -202,9 +206,18 @@ static void drain(void *context, uint32_t deadline_ms)
     service_stop(process.service);
 }
 
+// The proof from inside, as with a server on this machine.
+static char probe_word[] = "--sandbox-probe";
+
+static void probe_network(struct child_role *role)
+{
+    bool fine = view_to_cstr(VIEW("postgres://stayd@127.0.0.1/stayd"), process.url, sizeof(process.url));
+    role->profile = fine ? sandbox(NULL, &role->options) : SANDBOX_STORE;
+}
+
 int main(int argc, char **argv)
 {
-    static const struct child_role role = {
+    static struct child_role role = {
         .role = WIRE_STORE,
         .stats = STATS_ROLE_store,
         .profile = SANDBOX_STORE,
@@ -220,6 +233,10 @@ int main(int argc, char **argv)
     };
     if (offline_is_asked(argc, argv)) {
         return offline_main(argc, argv);
+    }
+    if (argc == 2 && strcmp(argv[1], "--sandbox-probe-network") == 0) {
+        probe_network(&role);
+        argv[1] = probe_word;
     }
     (void)signal(SIGXFSZ, SIG_IGN); // a write past a limit on file sizes is a full disk, not a death
     (void)umask(077);
