@@ -31,6 +31,7 @@ static bool refuses(struct exchange *exchange, struct kind kind, struct wire_rep
                                  .reason = kind.reason,
                                  .retry_after_s = (uint32_t)((wait_ms + 999) / 1000)};
     front->turned_away++;
+    front->turned_away_reason = kind.reason;
     front->turned_away_at = front->wheel.now;
     return true;
 }
@@ -53,12 +54,28 @@ bool early_refuses_sign_up(struct exchange *exchange, struct wire_reply *reply)
     return refused;
 }
 
+static const char *cause(uint8_t reason)
+{
+    switch (reason) {
+    case WIRE_STORE_DOWN:
+        return "the database does not answer";
+    case WIRE_STORE_BUSY:
+        return "the database answers fewer than come";
+    case WIRE_HASH_BUSY:
+        return "more passwords come than can be hashed";
+    case WIRE_HASH_DOWN:
+        return "stayd-hash does not answer";
+    default:
+        return "more come than can be served";
+    }
+}
+
 void early_tick(struct front *front)
 {
     if (front->turned_away > 0 && !front->turning_away) {
         front->turning_away = true;
-        log_event(LOG_WARNING, "turning_away",
-                  "more log-ins or sign-ups than can be served: some are refused at once");
+        log_event(LOG_WARNING, "turning_away", "log-ins or sign-ups are refused at once: %s",
+                  cause(front->turned_away_reason));
     } else if (front->turning_away && front->wheel.now - front->turned_away_at > QUIET_TICKS) {
         log_event(LOG_INFO, "turning_away_ended", "%llu were refused at once",
                   (unsigned long long)front->turned_away);

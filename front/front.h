@@ -53,6 +53,7 @@ struct front {
     bool warned_plain;
     uint64_t turned_away; // log-ins and sign-ups that were refused early, in this stretch
     uint32_t turned_away_at;
+    uint8_t turned_away_reason; // of the latest
     bool turning_away;
 };
 
