@@ -106,7 +106,7 @@ static bool keep_value(struct arguments *arguments, enum cli_option option, cons
     } else if (arguments_has(arguments, option) && cli_options[option].value != NULL) {
         return problem(arguments, "--%s is given twice.", cli_options[option].name);
     }
-    arguments->given |= 1u << option;
+    arguments->given |= (uint64_t)1 << option;
     arguments->value[option] = value;
     return true;
 }

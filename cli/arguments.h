@@ -28,7 +28,28 @@ enum { CLI_OPERANDS_MAX = 2, CLI_GROUPS_MAX = 32, CLI_PROBLEM_SIZE = 256 };
     X(all, "all", 0, NULL, "all of that account's sessions") \
     X(event, "event", 0, "EVENT", "only this kind of event, as in the list: login, logout, ...") \
     X(since, "since", 0, "WHEN", "not before: 2026-11-20, 2026-11-20T10:00, or 30m, 12h, 7d ago") \
-    X(limit, "limit", 0, "N", "at most so many")
+    X(limit, "limit", 0, "N", "at most so many") \
+    X(rate, "rate", 0, "N", "requests a second in all (default 100)") \
+    X(mix, "mix", 0, "LIST", "shares of the rate: check=90,login=10 (the default), change, register; without a rate: a second") \
+    X(duration, "duration", 0, "TIME", "how long, as 30s or 5m (default 10s)") \
+    X(steps, "steps", 0, "RATES", "instead of a rate: 100,200,400, each for an equal part of the duration") \
+    X(ramp, "ramp", 0, "FROM-TO", "instead of a rate: from one to the other over the duration") \
+    X(spike, "spike", 0, "LIST", "x10@20s+5s, 5000@20s+5s or login:x10@20s+5s: how much, from when, for how long") \
+    X(uniform, "uniform", 0, NULL, "evenly spaced arrivals instead of Poisson's") \
+    X(users, "users", 0, "N", "accounts to act for (default 50)") \
+    X(names, "names", 0, "PATTERN", "their names, {} being the number (default storm-{})") \
+    X(password_file, "password-file", 0, "FILE", "its first line is the password of all of them") \
+    X(accounts, "accounts", 0, "FILE", "instead: lines \"NAME PASSWORD\"") \
+    X(sessions, "sessions", 0, "FILE", "instead: lines \"NAME TOKEN\", sessions that are live already") \
+    X(prepare, "prepare", 0, NULL, "register the accounts first; those that are there are only logged in") \
+    X(signed_in, "signed-in", 0, "N", "log so many of them in first, for checks and changes (default 50)") \
+    X(sources, "sources", 0, "N", "source addresses in 127.0.0.0/8 (default 16)") \
+    X(connections, "connections", 0, "N", "at most so many connections (default 1000)") \
+    X(retries, "retries", 0, "HOW", "none (the default), polite[:N] (honours Retry-After), rude[:N] (at once)") \
+    X(deadline, "deadline", 0, "TIMES", "later answers are late: 1s (the default) or check=50ms,login=2s") \
+    X(timeout, "timeout", 0, "TIME", "without an answer by then it failed (default 10s)") \
+    X(seed, "seed", 0, "N", "the same seed makes the same arrivals (default 1)") \
+    X(own_server, "i-own-this-server", 0, NULL, "let the target be another machine")
 // clang-format on
 
 enum cli_option {
@@ -38,7 +59,7 @@ enum cli_option {
         CLI_OPTION_COUNT
 };
 
-#define CLI_TAKES(id) (1u << CLI_##id)
+#define CLI_TAKES(id) ((uint64_t)1 << CLI_##id)
 // Understood by every command.
 #define CLI_GLOBAL (CLI_TAKES(config) | CLI_TAKES(json) | CLI_TAKES(help))
 
@@ -61,7 +82,7 @@ struct cli_values {
 struct arguments {
     const struct command *command;       // NULL: none was named
     const char *topic;                   // of help without a command: "user" or NULL
-    uint32_t given;                      // CLI_TAKES bits
+    uint64_t given;                      // CLI_TAKES bits
     const char *value[CLI_OPTION_COUNT]; // the last one
     struct cli_values group, add_group, remove_group;
     const char *operand[CLI_OPERANDS_MAX + 1];

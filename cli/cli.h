@@ -41,6 +41,7 @@ int audit_list(struct cli *cli);
 int store_backup(struct cli *cli);
 int store_restore(struct cli *cli);
 int server_status(struct cli *cli);
+int load_storm(struct cli *cli);
 int program_version(struct cli *cli);
 
 // Finds the configuration; CLI_DONE, or says why not.

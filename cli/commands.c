@@ -78,6 +78,24 @@ const struct command commands[] = {
     {"status", NULL, "", 0, 0, 0, server_status, "say whether stayd works, and what it holds", NULL,
      "stayctl status\n"
      "stayctl status --json | jq .sessions\n"},
+    {"storm", NULL, "URL", 1, 1,
+     T(rate) | T(mix) | T(duration) | T(steps) | T(ramp) | T(spike) | T(uniform) | T(users) | T(names) |
+         T(password_file) | T(accounts) | T(sessions) | T(prepare) | T(signed_in) | T(sources) |
+         T(connections) | T(retries) | T(deadline) | T(timeout) | T(seed) | T(own_server),
+     load_storm, "put a load on a stayd and say how it bears it",
+     "Requests are sent when they are due, however slow the answers are (an open model), and their times\n"
+     "count from when they were due. The target must be on this machine's loopback.\n"
+     "A check asks /auth/check and compares the name; a login opens a session; a change ends all other\n"
+     "sessions of an account (a change without a password hash, as a refresh is); a register makes an "
+     "account.\n"
+     "Accounts and sessions that a storm made stay. stayd counts connections by address: many need "
+     "--sources.",
+     "stayctl storm http://127.0.0.1:8080 --prepare --rate 200\n"
+     "stayctl storm http://127.0.0.1:8080 --prepare --users 500 --mix check=1000,login=20 --duration 1m\n"
+     "stayctl storm http://127.0.0.1:8080 --prepare --rate 100 --duration 1m --spike login:x10@20s+10s\n"
+     "stayctl storm http://127.0.0.1:8080 --accounts people.txt --steps 50,100,200,400 --retries polite\n"
+     "stayctl storm http://127.0.0.1:8080 --prepare --ramp 100-5000 --mix check=1 --json | jq "
+     ".classes.check.ok\n"},
     {"version", NULL, "", 0, 0, 0, program_version, "print the version of stayctl, and of stayd if it runs",
      NULL, "stayctl version\n"},
 };
@@ -129,7 +147,7 @@ static void option_line(FILE *out, const struct cli_option_row *option)
     fprintf(out, "  %-25s %s\n", left, option->help);
 }
 
-static void option_lines(FILE *out, uint32_t which)
+static void option_lines(FILE *out, uint64_t which)
 {
     for (unsigned i = 0; i < CLI_OPTION_COUNT; i++) {
         if ((which >> i & 1) != 0) {

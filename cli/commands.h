@@ -14,7 +14,7 @@ struct command {
     const char *verb;     // second word, or NULL when there is none
     const char *operands; // as in the usage line
     unsigned operands_min, operands_max;
-    uint32_t options; // CLI_TAKES bits beside CLI_GLOBAL
+    uint64_t options; // CLI_TAKES bits beside CLI_GLOBAL
     int (*run)(struct cli *cli);
     const char *summary;  // one line
     const char *more;     // further explanation, or NULL

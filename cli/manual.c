@@ -24,7 +24,7 @@ static void put(FILE *out, const char *text)
     }
 }
 
-static void put_options(FILE *out, uint32_t which)
+static void put_options(FILE *out, uint64_t which)
 {
     for (unsigned i = 0; i < CLI_OPTION_COUNT; i++) {
         const struct cli_option_row *option = &cli_options[i];
