@@ -19,11 +19,15 @@ before(async () => {
 test('what an executable links is all it can do', async (t) => {
   // Beside the C library, the sanitizers', and what every process needs: the event loop, the filter, hashes.
   const everyone = /^(linux-vdso|\/lib64\/ld-linux|ld-linux|libc\.|libm\.|libgcc_s|libstdc\+\+|lib[atu]b?san|libubsan|libsodium|libev)/;
+  // What Debian's libpq brings with it: TLS, and ways to log in that a URL may not ask for.
+  const postgres = ['libpq', 'libssl', 'libcrypto', 'libgssapi_krb5', 'libkrb5', 'libk5crypto', 'libcom_err', 'libkrb5support', 'libkeyutils',
+    'libldap-2.5', 'liblber-2.5', 'libsasl2', 'libgnutls', 'libresolv', 'libp11-kit', 'libidn2', 'libunistring', 'libtasn1', 'libnettle',
+    'libhogweed', 'libgmp', 'libffi'];
   const own = {
     stayd: [],
     'stayd-front': ['libseccomp', 'libjansson', 'libssl', 'libcrypto'],
     'stayd-core': ['libseccomp'],
-    'stayd-store': ['libseccomp', 'libsqlite3'],
+    'stayd-store': ['libseccomp', 'libsqlite3', ...postgres],
     'stayd-hash': ['libseccomp', 'libutf8proc', 'libzxcvbn'],
     'stayd-key': ['libseccomp'],
     'stayd-watch': ['libseccomp'],
