@@ -84,22 +84,29 @@ static void learn(uint32_t *hold_us, uint64_t took_us)
 
 // ---- standing queues
 
-static void end_interval(struct gate *gate, struct gate_class *class, uint64_t now_us)
+static void begin_interval(struct gate_class *class, uint64_t now_us)
 {
-    class->overloaded = class->overloaded ? (uint64_t) class->refused * 16 > class->arrived
-                                          : class->standing && class->arrived > class->served;
-    // Of a long silence nothing is to be learned.
-    class->overloaded &= now_us - class->interval_began_us < 2ull * gate->interval_us;
     class->interval_began_us = now_us;
     class->arrived = class->served = class->refused = 0;
     class->standing = true;
 }
 
+static void end_interval(const struct gate *gate, struct gate_class *class, uint64_t now_us)
+{
+    class->overloaded = class->overloaded ? 16ull * class->refused > class->arrived
+                                          : class->standing && class->arrived > class->served;
+    // Of a long silence nothing is to be learned.
+    class->overloaded &= now_us - class->interval_began_us < 2ull * gate->interval_us;
+    begin_interval(class, now_us);
+}
+
 // At every event of a class, before the event.
-static void observe(struct gate *gate, struct gate_class *class, uint64_t now_us)
+static void observe(const struct gate *gate, struct gate_class *class, uint64_t now_us)
 {
     if (class->oldest == NULL || now_us - class->oldest->since_us < gate->target_us) {
         class->standing = false;
+    } else if (!class->standing && !class->overloaded) {
+        begin_interval(class, now_us); // above the target from here on, perhaps for an interval
     }
     if (now_us - class->interval_began_us >= gate->interval_us) {
         end_interval(gate, class, now_us);

@@ -1,19 +1,14 @@
 // SPDX-License-Identifier: ISC
 // Early refusal. Runs in core; pure.
-// 1. While core refuses nothing, accepted and offered are the same (they are smoothed alike), and the share
-//    is 0: fronts refuse only what core would have refused.
-// 2. Fronts let half as much again through as is accepted: the workers have something to choose from, and
+// 1. While core refuses nothing the share is 0: fronts refuse only what core would have refused.
+// 2. Fronts let a quarter more through than is accepted: the workers have something to choose from, and
 //    the share falls by itself when more is accepted.
+// 3. What arrives is counted as it arrives, under the share that it met; what is accepted, when it is.
 #include "core/admission.h"
 
-#define SPARE_MILLI 2000 // two a second always come through
+#define SPARE_MILLI 3000 // three a second always come through
 #define CALM        3
-
-void admission_note(struct admission *admission, bool accepted)
-{
-    admission->accepted += accepted;
-    admission->refused += !accepted;
-}
+#define RECENT      10 // updates that a refusal is remembered
 
 static uint64_t smooth(uint64_t before, uint64_t now)
 {
@@ -22,7 +17,7 @@ static uint64_t smooth(uint64_t before, uint64_t now)
 
 static uint32_t wanted_share(const struct admission *admission)
 {
-    uint64_t let_in = admission->accepted_milli * 3 / 2 + SPARE_MILLI;
+    uint64_t let_in = admission->accepted_milli * 5 / 4 + SPARE_MILLI;
     if (admission->offered_milli <= let_in) {
         return 0;
     }
@@ -32,19 +27,23 @@ static uint32_t wanted_share(const struct admission *admission)
 
 void admission_update(struct admission *admission, bool room)
 {
-    uint64_t came = admission->accepted + admission->refused;
+    uint64_t came = admission->arrived > 0 ? (uint64_t)admission->arrived : 0;
     uint64_t offered = came * ADMISSION_ALL / (ADMISSION_ALL - admission->share);
     uint64_t per_second_milli = 1000000 / ADMISSION_EVERY_MS;
     admission->turned_away = (uint32_t)(offered - came);
     admission->offered_milli = smooth(admission->offered_milli, offered * per_second_milli);
     admission->accepted_milli = smooth(admission->accepted_milli, admission->accepted * per_second_milli);
+    admission->alarm = admission->refused > 0 ? RECENT : admission->alarm - (admission->alarm > 0);
     admission->calm = room && admission->refused == 0 ? admission->calm + 1 : 0;
+    admission->arrived = 0;
     admission->accepted = admission->refused = 0;
     uint32_t share = wanted_share(admission);
+    if (share > admission->share && admission->alarm == 0) {
+        share = admission->share; // more came, and core takes it
+    }
     if (admission->calm >= CALM) {
         // Room, and nobody to take it: faster than what is remembered of the storm fades.
         share = share < admission->share / 2 ? share : admission->share / 2;
-        admission->offered_milli = share == 0 ? admission->accepted_milli : admission->offered_milli;
     }
     admission->share = share;
 }

@@ -2,7 +2,7 @@
 // Early refusal: how much of one kind of request (log-ins, sign-ups) the fronts refuse before they read it,
 // so that refusing costs next to nothing. Pure: called every ADMISSION_EVERY_MS with what was seen since.
 // Used by core. Owns nothing. Source: adaptive throttling (Beyer et al., "Site Reliability Engineering",
-// chapter 21: refuse what exceeds K times the accepted), with K = 1.5 and the share decided here instead of
+// chapter 21: refuse what exceeds K times the accepted), with K = 1.25 and the share decided here instead of
 // by each asker. docs/decisions/0062.
 #ifndef CORE_ADMISSION_H
 #define CORE_ADMISSION_H
@@ -17,15 +17,35 @@ enum {
 };
 
 struct admission {
-    uint32_t accepted, refused; // core's answers since the last update; refused: for want of room
-    uint64_t offered_milli;     // a second, smoothed (1/8), with what the fronts refused
+    // Since the last update. Arrived: what was answered without being tried is taken back; refused: for want
+    // of room.
+    int32_t arrived;
+    uint32_t accepted, refused;
+    uint64_t offered_milli; // a second, smoothed (1/8), with what the fronts refused
     uint64_t accepted_milli;
     uint32_t share;       // of ADMISSION_ALL, that fronts refuse
     uint32_t calm;        // updates in a row without a refusal and with room
+    uint32_t alarm;       // updates for which the last refusal is remembered
     uint32_t turned_away; // what the fronts refused since the last update, as far as can be told
 };
 
-void admission_note(struct admission *admission, bool accepted);
+// A request came; it was worth its work; it was refused for want of room; it tells nothing (a bad name).
+static inline void admission_arrived(struct admission *admission)
+{
+    admission->arrived++;
+}
+static inline void admission_accepted(struct admission *admission)
+{
+    admission->accepted++;
+}
+static inline void admission_refused(struct admission *admission)
+{
+    admission->refused++;
+}
+static inline void admission_untried(struct admission *admission)
+{
+    admission->arrived--;
+}
 // `room`: nobody waits where work is scarce, and there is a free place.
 void admission_update(struct admission *admission, bool room);
 

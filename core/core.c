@@ -14,7 +14,7 @@
 // may (see base/gate.h).
 #define GATE_HOLD_US     40000
 #define GATE_TARGET_US   40000
-#define GATE_INTERVAL_US 2000000
+#define GATE_INTERVAL_US 1000000
 
 // Wiring of requests to handlers: the message, its handler. Decoding is the same for all.
 // clang-format off

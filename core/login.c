@@ -58,6 +58,7 @@ static void account_found(struct core *core, struct flow *flow, const struct ans
 
 void on_login(struct core *core, struct flow *flow)
 {
+    pressure_arrived(core, flow);
     if (!pressure_store_is_there(core, flow) ||
         !flow_gate_is_open(core, flow, flow->ask.login.device.size > 0 ? HASH_KNOWN : HASH_LOGIN)) {
         return;

@@ -59,22 +59,38 @@ bool pressure_store_is_there(struct core *core, struct flow *flow)
 
 // ---- what became of log-ins and sign-ups
 
+static struct pressure *pressure_of(struct core *core, const struct flow *flow)
+{
+    return flow->number == WIRE_MESSAGE_login              ? &core->login_pressure
+           : flow->number == WIRE_MESSAGE_register_account ? &core->sign_up_pressure
+                                                           : NULL;
+}
+
+void pressure_arrived(struct core *core, struct flow *flow)
+{
+    struct pressure *pressure = pressure_of(core, flow);
+    if (pressure != NULL) {
+        flow->weighed = true;
+        admission_arrived(&pressure->admission);
+    }
+}
+
 void pressure_note(struct core *core, const struct flow *flow, enum wire_outcome outcome,
                    enum wire_reason reason)
 {
-    struct pressure *pressure = flow->number == WIRE_MESSAGE_login              ? &core->login_pressure
-                                : flow->number == WIRE_MESSAGE_register_account ? &core->sign_up_pressure
-                                                                                : NULL;
-    if (pressure == NULL) {
+    struct pressure *pressure = pressure_of(core, flow);
+    if (pressure == NULL || !flow->weighed) {
         return;
     }
     bool short_of = reason == WIRE_HASH_BUSY || reason == WIRE_HASH_DOWN || reason == WIRE_STORE_BUSY ||
                     reason == WIRE_STORE_DOWN;
     if (outcome == WIRE_UNAVAILABLE && short_of) {
-        admission_note(&pressure->admission, false);
+        admission_refused(&pressure->admission);
         pressure->reason = reason;
-    } else if (flow->hash_us > 0) { // what was refused without a hash tells nothing
-        admission_note(&pressure->admission, true);
+    } else if (flow->hash_us > 0) {
+        admission_accepted(&pressure->admission);
+    } else {
+        admission_untried(&pressure->admission);
     }
 }
 

@@ -228,6 +228,7 @@ static bool source_may_try(struct core *core, struct flow *flow)
 void on_register_account(struct core *core, struct flow *flow)
 {
     const struct wire_register_account *ask = &flow->ask.register_account;
+    pressure_arrived(core, flow);
     if (core->settings.registration == WIRE_REGISTRATION_IS_CLOSED) {
         register_refused(core, flow, WIRE_REGISTRATION_CLOSED, VIEW(""));
     } else if (core->store_empty) {
