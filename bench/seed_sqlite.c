@@ -2,7 +2,7 @@
 // The SQLite file of a stayd that is not running, filled: rows go in in the order of their tree, the other
 // indexes are built once at the end, and nothing is made durable before that. The file keeps its owner.
 #include "bench/seed.h"
-#include "store/schema.h"
+#include "store/sqlite_schema.h"
 
 #include <stdio.h>
 
@@ -58,7 +58,7 @@ static void open_file(const char *file)
     }
     run("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA locking_mode = EXCLUSIVE;"
         "PRAGMA cache_size = -262144; PRAGMA temp_store = MEMORY; PRAGMA threads = 2");
-    if (schema_migrate(to.database, &version, &code) != SCHEMA_CURRENT) {
+    if (sqlite_schema_migrate(to.database, &schema_current, &version, &code) != SCHEMA_CURRENT) {
         seed_die(file, "the schema");
     }
     drop_indexes();

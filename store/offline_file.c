@@ -3,7 +3,7 @@
 #include "store/offline_file.h"
 
 #include "base/clock.h"
-#include "store/schema.h"
+#include "store/sqlite_schema.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -57,7 +57,7 @@ enum offline_status offline_open(const char *path, int flags, sqlite3 **database
 enum offline_status offline_schema(const char *path, sqlite3 *database)
 {
     int64_t version = 0;
-    switch (schema_check(database, &version)) {
+    switch (sqlite_schema_check(database, &version)) {
     case SCHEMA_CURRENT:
         if (version > 0) {
             return OFFLINE_DONE;

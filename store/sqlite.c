@@ -9,7 +9,7 @@
 
 #include "base/clock.h"
 #include "store/query.h"
-#include "store/schema.h"
+#include "store/sqlite_schema.h"
 #include "store/sqlite_verbs.h"
 #include "store/vfs.h"
 
@@ -187,10 +187,10 @@ static enum store_open settle_schema(struct store_sqlite *store, const char *pat
 {
     int64_t version = 0;
     int code = SQLITE_OK;
-    switch (access == STORE_WRITE ? schema_migrate(store->database, &version, &code)
-                                  : schema_check(store->database, &version)) {
+    switch (access == STORE_WRITE ? sqlite_schema_migrate(store->database, &schema_current, &version, &code)
+                                  : sqlite_schema_check(store->database, &version)) {
     case SCHEMA_CURRENT:
-        return STORE_OPENED;
+        break;
     case SCHEMA_FOREIGN:
         (void)snprintf(why, STORE_WHY_MAX,
                        "%s is not a database of stayd: move it away, or restore a backup with \"stayctl "
@@ -207,6 +207,16 @@ static enum store_open settle_schema(struct store_sqlite *store, const char *pat
         return explain(store, path, code == SQLITE_OK ? sqlite3_extended_errcode(store->database) : code,
                        why);
     }
+    char found[128];
+    if (access == STORE_WRITE && version > 0 &&
+        !sqlite_schema_columns_hold(store->database, &schema_current, found, sizeof(found))) {
+        (void)snprintf(
+            why, STORE_WHY_MAX,
+            "%s was altered by hand: %s: put it back, or restore a backup with \"stayctl restore FILE\"",
+            path, found);
+        return STORE_OPEN_DAMAGED;
+    }
+    return STORE_OPENED;
 }
 
 enum store_open store_sqlite_open(struct store_sqlite **out, const char *path, enum store_access access,

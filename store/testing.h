@@ -64,7 +64,7 @@ static struct testing_postgres testing_server;
 // An empty database of the same server.
 static inline void backend_init_postgres(struct backend *backend)
 {
-    struct postgres_schema schema;
+    struct postgres_schema schema = {0};
     *backend = (struct backend){.kind = BACKEND_POSTGRES,
                                 .postgres = testing_postgres_connect(&testing_server, "postgres")};
     store_answer_init(&backend->answer);
