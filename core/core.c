@@ -162,7 +162,7 @@ static void tell_front(struct core *core, uint16_t index)
 {
     struct bytes packet;
     bytes_init(&packet, 64);
-    wire_core_state_encode(&packet, &(struct wire_core_state){.ready = core->store_known && !core->draining,
+    wire_core_state_encode(&packet, &(struct wire_core_state){.ready = core->store_said && !core->draining,
                                                               .setup_open = core->store_empty,
                                                               .store_up = core->store_up});
     core_say(core, WIRE_FRONT, index, &packet);
@@ -237,6 +237,7 @@ static bool take_store_state(struct core *core, struct view packet)
     if (!wire_store_state_decode(packet, &state)) {
         return false;
     }
+    core->store_said = true;
     pressure_store_changed(core, state.up != 0);
     if (state.up) {
         bool first = !core->store_known;
@@ -377,7 +378,7 @@ static bool take_request(struct core *core, enum wire_role role, uint16_t index,
     if (role == WIRE_CTL) {
         flow->origin.via = WIRE_VIA_CTL;
     }
-    if (core->draining || !core->store_known) {
+    if (core->draining || !core->store_said) {
         flow_unavailable(core, flow, core->draining ? WIRE_DRAINING : WIRE_STARTING, 1);
     } else {
         requests[number].handle(core, flow);

@@ -167,7 +167,9 @@ struct core {
     uint64_t asks;
 
     struct core_peer front[CORE_PEERS_MAX], ctl[CORE_PEERS_MAX], store, hash, key;
-    bool store_up, store_empty, store_known, draining;
+    bool store_up, store_empty, draining;
+    bool store_said;  // the store is there, with its database or without
+    bool store_known; // the database's state was read since this core began
     uint64_t last_alive_s;
     uint32_t idle_credit_s; // time that stayd was away: nothing expires by it
     uint64_t started_s;

@@ -11,7 +11,7 @@
 
 void pressure_store_changed(struct core *core, bool up)
 {
-    if (core->store_up && !up) {
+    if (!up && (core->store_up || core->store_lost_ms == 0)) {
         core->store_lost_ms = core->now_ms;
     }
     if (up && !core->store_up) { // what was refused meanwhile says nothing about now
@@ -22,7 +22,7 @@ void pressure_store_changed(struct core *core, bool up)
 
 bool pressure_store_away(const struct core *core)
 {
-    return core->store_known && !core->store_up &&
+    return core->store_said && !core->store_up &&
            (core->store.up || core->now_ms >= core->store_lost_ms + STORE_PATIENCE_MS);
 }
 

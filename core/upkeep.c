@@ -49,7 +49,7 @@ static void resend(struct core *core, const struct sessions_pending *pending)
 static void resend_ends(struct core *core)
 {
     struct sessions_pending pending;
-    if (!core->store_up || core->now_ms < core->resend_next_ms) {
+    if (!core->store.up || core->now_ms < core->resend_next_ms) {
         return;
     }
     core->resend_next_ms = core->now_ms + RESEND_EVERY_MS;
@@ -353,10 +353,13 @@ void upkeep(struct core *core)
 {
     // The rings were drained before this tick: idleness may be judged up to now.
     sessions_idle_clock_set(core->tables, (uint32_t)wall_s(core));
+    if (!core->store_said) {
+        return;
+    }
+    resend_ends(core); // also without the database: the store has its journal
     if (!core->store_known) {
         return;
     }
-    resend_ends(core);
     audit_flush(core);
     flush_seen(core);
     delete_expired(core);
