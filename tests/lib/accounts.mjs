@@ -4,7 +4,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Client } from './http.mjs';
-import { run, until } from './process.mjs';
+import { run, temporaryFolder, until } from './process.mjs';
 
 export const PASSWORD = 'torpid violin 83 cactus';
 
@@ -92,3 +92,7 @@ export async function holdStill(server, name) {
     await server.ready();
   };
 }
+
+/** A configuration for this PostgreSQL (or what passes for it), hashing cheaply. options: of Postgres.url(). */
+export const onPostgres = (postgres, { password, ...options } = {}, config = {}) => ({
+  ...CHEAP, ...postgres.config({ folder: temporaryFolder('password'), password, ...options }), ...config });

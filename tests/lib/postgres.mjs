@@ -325,7 +325,7 @@ export async function startPgbouncer(postgres, { settings = {}, password = ROLE_
     return /process up/.test(bouncer.output);
   }, { what: 'PgBouncer up' });
   return {
-    port, folder, program: bouncer,
+    postgres, port, folder, program: bouncer,
     get log() { return bouncer.output; },
     url: (options) => postgres.url({ hosts: [port], ...options }),
     stop: () => bouncer.stop('SIGINT'),
