@@ -27,7 +27,7 @@
 #include <stdint.h>
 
 enum {
-    GATE_CLASSES_MAX = 8,
+    GATE_CLASSES_MAX = 24, // stayd-store has one for each operation
     GATE_PASSED_MAX = 8,
     GATE_KEPT = 2, // the newest this many of an overloaded class are not dropped by age: a place never idles
     GATE_RETRY_AFTER_MAX_S = 120,

@@ -22,7 +22,8 @@ static struct store_process {
     struct channel core;
     bool serving;
     char url[1025], password[257]; // "" : SQLite
-    uint32_t connections_max;
+    uint32_t connections_min, connections_max;
+    bool pooler;
 } process = {.core.fd = -1};
 
 // ---- core ------------------------------------------------------------------------------------------------
@@ -108,7 +109,9 @@ static bool config(void *context, struct view packet, bool again)
         return false;
     }
     postgres_target_release(&target);
+    process.connections_min = slice.connections_min;
     process.connections_max = slice.connections_max;
+    process.pooler = slice.pooler != 0;
     return view_to_cstr(slice.database, process.url, sizeof(process.url)) &&
            view_to_cstr(slice.database_password, process.password, sizeof(process.password));
 }
@@ -136,7 +139,9 @@ static bool prepare_postgres(void)
     reach_load();
     struct postgres_settings settings = {.url = view_of_cstr(process.url),
                                          .password = view_of_cstr(process.password),
-                                         .connections_max = process.connections_max};
+                                         .connections_min = process.connections_min,
+                                         .connections_max = process.connections_max,
+                                         .pooler = process.pooler};
     bool fine = postgres_service_open(&process.service, &settings, child_loop(), &service_events, NULL, why);
     wipe(process.password, sizeof(process.password));
     if (!fine) {

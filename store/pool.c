@@ -36,24 +36,16 @@ uint32_t pool_limit(const struct pool *pool)
 uint32_t pool_share(const struct pool *pool, uint32_t kind)
 {
     const struct pool_kind *k = &pool->kind[kind];
-    return k->slow || k->overdue > 0 ? 1 : (pool_limit(pool) + 1) / 2;
+    uint32_t limit = pool_limit(pool);
+    return k->slow || k->overdue > 0 || k->background ? 1 : limit - limit / 4;
 }
 
 // ---- statements ------------------------------------------------------------------------------------------
-
-bool pool_may_start(const struct pool *pool, uint32_t kind)
-{
-    const struct pool_kind *k = &pool->kind[kind];
-    return pool->breaker == POOL_CLOSED && k->running < pool_share(pool, kind) &&
-           pool->running - pool->overdue < pool_limit(pool) &&
-           (!k->background || pool->background < (pool_limit(pool) + 1) / 2);
-}
 
 void pool_started(struct pool *pool, uint32_t kind)
 {
     pool->running++;
     pool->kind[kind].running++;
-    pool->background += pool->kind[kind].background;
 }
 
 uint64_t pool_overdue_ns(const struct pool *pool, uint32_t kind, uint64_t now_ns)
@@ -122,7 +114,6 @@ void pool_ended(struct pool *pool, uint32_t kind, bool overdue, uint64_t run_us)
     k->running--;
     pool->overdue -= overdue;
     k->overdue -= overdue;
-    pool->background -= k->background;
     if (run_us == 0) {
         return;
     }
@@ -145,7 +136,7 @@ bool pool_may_connect(const struct pool *pool, uint64_t now_ms, bool waiting)
         return false;
     }
     return pool->open < pool->min ||
-           (waiting && pool->open == pool->running && pool->open - pool->overdue < pool_limit(pool));
+           (waiting && pool->open == pool->running && pool->open < pool_limit(pool) + pool->overdue);
 }
 
 void pool_connecting(struct pool *pool)

@@ -10,7 +10,8 @@
 // counts.
 //
 // Share: a kind whose statement became slow (recent above 4 × baseline + 2 ms), or has one running that is
-// overdue (8 × baseline + 10 ms), may start one at a time; a healthy kind may have half of the limit. What is
+// overdue (8 × baseline + 10 ms), may start one at a time; a healthy kind may have three
+// quarters of the limit. What is
 // overdue no longer counts against the limit: the others get connections beyond it, up to `max`.
 //
 // Breaker:  closed ──3 failures in a row, or none is left──▶ open ──jittered delay──▶ half open ──one
@@ -32,7 +33,7 @@ struct pool_kind {
     uint64_t baseline_us;      // of a good run: falls fast, rises slowly
     uint64_t recent_us;
     bool slow;
-    bool background; // at most half of the limit for all of these together
+    bool background; // one at a time
 };
 
 enum pool_breaker { POOL_CLOSED, POOL_OPEN, POOL_HALF_OPEN };
@@ -46,7 +47,7 @@ struct pool {
     uint32_t kinds;
     struct pool_kind kind[POOL_KINDS_MAX];
 
-    uint32_t open, running, overdue, background; // connections; statements (until known to be over)
+    uint32_t open, running, overdue; // connections; statements (until known to be over)
     bool connecting;
     uint64_t connect_at_ms; // not before
     uint32_t ceiling;       // what a full server gave, 0: no such limit
@@ -64,7 +65,6 @@ uint32_t pool_limit(const struct pool *pool);
 uint32_t pool_share(const struct pool *pool, uint32_t kind);
 
 // ---- statements ----
-[[nodiscard]] bool pool_may_start(const struct pool *pool, uint32_t kind);
 void pool_started(struct pool *pool, uint32_t kind);
 // When a statement that starts now will be overdue.
 uint64_t pool_overdue_ns(const struct pool *pool, uint32_t kind, uint64_t now_ns);

@@ -41,16 +41,14 @@ static uint32_t clamp(uint32_t value, uint32_t least, uint32_t most)
     return value < least ? least : value > most ? most : value;
 }
 
-bool postgres_pool_init(struct postgres_service *service, uint32_t connections_max)
+bool postgres_pool_init(struct postgres_service *service, const struct postgres_settings *settings)
 {
-    uint32_t most = connections_max > 0 ? connections_max : clamp(8 * cores(), 8, 64);
+    uint32_t most = settings->connections_max > 0 ? settings->connections_max : clamp(8 * cores(), 8, 64);
     most = clamp(most, 1, POSTGRES_CONNECTIONS_MAX);
-    uint32_t start = clamp(CONNECTIONS_CORE * cores(), 1, most);
-    pool_init(&service->pool, POSTGRES_KINDS, 1, start, most);
+    uint32_t least = clamp(settings->connections_min, 1, most);
+    pool_init(&service->pool, POSTGRES_KINDS, least, clamp(CONNECTIONS_CORE * cores(), least, most), most);
     for (uint32_t kind = 0; kind < POSTGRES_KINDS; kind++) {
-        service->pool.kind[kind].background =
-            store_operation_find((uint16_t)(WIRE_MESSAGE_store_account_by_name + kind))->class ==
-            STORE_BACKGROUND;
+        service->pool.kind[kind].background = postgres_operation(kind)->class == STORE_BACKGROUND;
     }
     service->slots = calloc(most, sizeof(*service->slots));
     for (uint32_t i = 0; service->slots != NULL && i < most; i++) {
@@ -102,59 +100,89 @@ static void close_slot(struct postgres_slot *slot, bool over)
         service->ghosts = service->ghosts || !over;
         uint64_t run_ns = slot->cancelled_ns > 0 ? clock_mono_ns() - slot->begun_ns : 0;
         pool_ended(&service->pool, slot->kind, slot->overdue, run_ns / 1000);
+        gate_leave(&service->gate, &slot->ticket, run_ns > 0, clock_mono_ns() / 1000u);
         postgres_call_release(&slot->call);
         slot->running = false;
     }
     slot->stale = false;
     pool_closed(&service->pool);
+    postgres_pool_admit(service);
 }
 
 // ---- running ---------------------------------------------------------------------------------------------
 
-static uint64_t least(uint64_t a, uint64_t b)
+static uint64_t earlier(uint64_t a, uint64_t b)
 {
     return a < b ? a : b;
 }
 
+void postgres_pool_admit(struct postgres_service *service)
+{
+    const struct pool *pool = &service->pool;
+    uint32_t workers = pool_limit(pool) + pool->overdue;
+    gate_set_workers(&service->gate, !postgres_may_run(service) ? 0
+                                     : workers < pool->open     ? workers
+                                                                : pool->open);
+    for (uint32_t kind = 0; kind < POSTGRES_KINDS; kind++) {
+        gate_set_share(&service->gate, kind, pool_share(pool, kind));
+    }
+}
+
 static void run(struct postgres_slot *slot, struct postgres_job *job)
 {
-    struct postgres_service *service = slot->service;
-    if (!postgres_call_make(&slot->call, view_of(job->data, job->size))) {
-        put_idle(slot, clock_mono_ns());
-        bool current = job->generation == service->generation;
-        postgres_service_refuse(service, job, WIRE_STORE_UNAVAILABLE);
-        if (current) {
-            service->events->on_malformed(service->owner);
-        }
-        return;
-    }
     slot->begun_ns = clock_mono_ns();
     slot->job = job;
+    slot->ticket = job->ticket;
     slot->kind = job->kind;
     slot->cancelled_ns = 0;
     slot->overdue = false;
     slot->running = true;
-    slot->deadline_ns = least(job->deadline_ns, slot->begun_ns + (uint64_t)slot->call.deadline_ms * 1000000u);
-    slot->overdue_ns = pool_overdue_ns(&service->pool, job->kind, slot->begun_ns);
-    pool_started(&service->pool, job->kind);
+    slot->deadline_ns =
+        earlier(job->deadline_ns, slot->begun_ns + (uint64_t)slot->call.deadline_ms * 1000000u);
+    slot->overdue_ns = pool_overdue_ns(&slot->service->pool, job->kind, slot->begun_ns);
+    pool_started(&slot->service->pool, job->kind);
     postgres_connection_run(&slot->connection, &slot->call, slot->call.deadline_ms);
+}
+
+void postgres_pool_start(struct postgres_service *service, struct postgres_job *job)
+{
+    struct postgres_slot *slot = service->idle;
+    assert(slot != NULL);
+    if (postgres_call_make(&slot->call, view_of(job->data, job->size))) {
+        service->idle = slot->idle_next;
+        run(slot, job);
+        return;
+    }
+    bool current = job->generation == service->generation;
+    gate_leave(&service->gate, &job->ticket, false, clock_mono_ns() / 1000u);
+    postgres_service_refuse(service, job, WIRE_STORE_UNAVAILABLE);
+    if (current) {
+        service->events->on_malformed(service->owner);
+    }
+}
+
+// Would one that waits run if there were a connection more?
+static bool wants_connection(const struct postgres_service *service)
+{
+    for (uint32_t kind = 0; kind < POSTGRES_KINDS; kind++) {
+        const struct gate_class *class = &service->gate.class[kind];
+        if (class->waiting > 0 && class->working < class->share) {
+            return true;
+        }
+    }
+    return false;
 }
 
 void postgres_pool_run(struct postgres_service *service)
 {
-    while (postgres_may_run(service) && service->idle != NULL && service->waiting_set != 0) {
-        struct postgres_job *job = postgres_service_next(service);
-        if (job == NULL) {
-            break;
-        }
-        struct postgres_slot *slot = service->idle;
-        service->idle = slot->idle_next;
-        run(slot, job);
+    struct postgres_job *job;
+    while (service->gate.waiting > 0 && (job = postgres_service_next(service)) != NULL) {
+        postgres_pool_start(service, job);
     }
     // While fenced none is opened: who is fenced off is told by the connections that are known.
-    bool waiting = service->waiting_set != 0;
-    if (postgres_may_run(service) && !service->stopping &&
-        pool_may_connect(&service->pool, clock_mono_ns() / 1000000u, waiting)) {
+    if (postgres_may_run(service) && !service->stopping && !service->pool.connecting &&
+        (service->pool.open < service->pool.min || service->gate.waiting > 0) &&
+        pool_may_connect(&service->pool, clock_mono_ns() / 1000000u, wants_connection(service))) {
         postgres_attempt(service, false);
     }
     show(service);
@@ -230,6 +258,9 @@ static void on_done(struct postgres_connection *connection, enum postgres_failur
     struct postgres_service *service = slot->service;
     struct postgres_job *job = slot->job;
     uint64_t now_ns = clock_mono_ns();
+    if (failure == POSTGRES_FAILED_POOLER) {
+        react(service, failure); // before the job is sent again
+    }
     bool discard = slot->cancelled_ns > 0 || slot->stale || postgres_failure_ends(failure);
     slot->job = NULL;
     if (failure == POSTGRES_FINE && job != NULL) {
@@ -244,10 +275,12 @@ static void on_done(struct postgres_connection *connection, enum postgres_failur
         close_slot(slot, true);
     } else {
         pool_ended(&service->pool, slot->kind, slot->overdue, (now_ns - slot->begun_ns) / 1000);
+        gate_leave(&service->gate, &slot->ticket, true, now_ns / 1000u);
         postgres_call_release(&slot->call);
         slot->running = false;
         postgres_connection_clear(connection);
         put_idle(slot, now_ns);
+        postgres_pool_admit(service);
     }
     react(service, failure);
     postgres_service_look(service);
@@ -280,6 +313,7 @@ static void on_open(struct postgres_connection *connection)
     slot->stale = false;
     postgres_attempt_succeeded(slot->service);
     put_idle(slot, clock_mono_ns());
+    postgres_pool_admit(slot->service);
     show(slot->service);
     postgres_service_look(slot->service);
 }
@@ -314,6 +348,7 @@ static void tick_slot(struct postgres_slot *slot, uint64_t now_ns)
     if (slot->running && !slot->overdue && now_ns >= slot->overdue_ns) {
         slot->overdue = true;
         pool_became_overdue(&service->pool, slot->kind);
+        postgres_pool_admit(service);
     }
     if (slot->running && slot->cancelled_ns == 0 && now_ns >= slot->deadline_ns) {
         give_up(slot, now_ns);
@@ -392,6 +427,7 @@ void postgres_service_trip(struct postgres_service *service)
     postgres_attempt_drop(service);
     postgres_pool_close_all(service);
     postgres_reserved_lost(service);
+    postgres_pool_admit(service);
     postgres_service_refuse_waiting(service);
     stats_set(STATS_store_available, 0);
     if (was) {

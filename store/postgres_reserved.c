@@ -158,6 +158,7 @@ static void take_state(struct postgres_service *service, const PGresult *result)
     service->up = true;
     service->fenced = service->generation == 0;
     pool_worked(&service->pool);
+    postgres_pool_admit(service);
     stats_set(STATS_store_available, 1);
     enter(service, POSTGRES_READY);
     service->reserved.next_ns += HEARTBEAT_NS;

@@ -16,9 +16,13 @@
 #include <sys/random.h>
 #include <unistd.h>
 
-#define FAST_S    0.01
-#define SLOW_S    0.1
-#define TRIES_MAX 4
+#define FAST_S           0.01
+#define SLOW_S           0.1
+#define TRIES_MAX        4
+#define KIND_WAITING_MAX 1024u
+#define TARGET_US        50000u  // an acceptable standing wait
+#define INTERVAL_US      100000u // a burst may last as long
+#define HOLD_US          1000u   // a first guess
 
 static const struct service_verbs verbs;
 
@@ -80,102 +84,128 @@ void postgres_service_say_state(struct postgres_service *service)
 
 // ---- what waits ------------------------------------------------------------------------------------------
 
-static bool push(struct postgres_service *service, struct postgres_job *job)
+// In order of priority; of one class, what ends a piece of work before what begins one.
+static const uint16_t order[] = {
+    WIRE_MESSAGE_store_session_end,
+    WIRE_MESSAGE_store_account_epoch,
+    WIRE_MESSAGE_store_account_password,
+    WIRE_MESSAGE_store_account_delete,
+    WIRE_MESSAGE_store_session_by_selector,
+    WIRE_MESSAGE_store_account_by_id,
+    WIRE_MESSAGE_store_session_by_public_id,
+    WIRE_MESSAGE_store_session_grant,
+    WIRE_MESSAGE_store_session_list,
+    WIRE_MESSAGE_store_account_by_name,
+    WIRE_MESSAGE_store_account_add,
+    WIRE_MESSAGE_store_once_put,
+    WIRE_MESSAGE_store_once_get,
+    WIRE_MESSAGE_store_account_set,
+    WIRE_MESSAGE_store_audit_add,
+    WIRE_MESSAGE_store_session_seen,
+    WIRE_MESSAGE_store_account_rehash,
+    WIRE_MESSAGE_store_session_page,
+    WIRE_MESSAGE_store_account_list,
+    WIRE_MESSAGE_store_audit_list,
+    WIRE_MESSAGE_store_expired_delete,
+};
+static_assert(sizeof(order) / sizeof(order[0]) == POSTGRES_KINDS, "every operation once");
+
+uint32_t postgres_kind(uint16_t number)
 {
-    if (service->waiting_count >= SERVICE_JOBS_MAX ||
-        service->waiting_bytes + job->size > SERVICE_BYTES_MAX) {
-        return false;
+    uint32_t kind = 0;
+    while (order[kind] != number) {
+        kind++;
     }
-    job->next = NULL;
-    if (service->waiting[job->kind].last != NULL) {
-        service->waiting[job->kind].last->next = job;
-    } else {
-        service->waiting[job->kind].first = job;
-    }
-    service->waiting[job->kind].last = job;
-    service->waiting_set |= 1ull << job->kind;
-    service->waiting_count++;
-    service->waiting_bytes += job->size;
-    return true;
+    return kind;
 }
 
-static struct postgres_job *pop(struct postgres_service *service, uint32_t kind)
+const struct store_operation *postgres_operation(uint32_t kind)
 {
-    struct postgres_job *job = service->waiting[kind].first;
-    service->waiting[kind].first = job->next;
-    if (job->next == NULL) {
-        service->waiting[kind].last = NULL;
-        service->waiting_set &= ~(1ull << kind);
+    return store_operation_find(order[kind]);
+}
+
+static struct postgres_job *job_of(struct gate_ticket *ticket)
+{
+    return (struct postgres_job *)ticket;
+}
+
+// Takes over the job: it runs, waits, or is refused.
+static void admit(struct postgres_service *service, struct postgres_job *job)
+{
+    uint64_t deadline_us = job->deadline_ns / 1000u, now_us = clock_mono_ns() / 1000u;
+    enum gate_answer said = GATE_REFUSED;
+    if (service->waiting_bytes + job->size <= SERVICE_BYTES_MAX) {
+        said = gate_enter(&service->gate, &job->ticket, job->kind, deadline_us, now_us);
     }
-    service->waiting_count--;
-    service->waiting_bytes -= job->size;
-    job->next = NULL;
-    return job;
+    if (said == GATE_ENTERED) {
+        stats_count(STATS_gate_entered);
+        postgres_pool_start(service, job);
+    } else if (said == GATE_WAITING) {
+        service->waiting_bytes += job->size;
+    } else {
+        stats_count(STATS_gate_refused);
+        postgres_service_refuse(service, job, WIRE_STORE_UNAVAILABLE);
+    }
 }
 
 void postgres_service_again(struct postgres_service *service, struct postgres_job *job)
 {
     if (++job->tries >= TRIES_MAX || clock_mono_ns() >= job->deadline_ns ||
-        job->generation != service->generation || service->stopping) {
+        job->generation != service->generation || service->stopping || !service->up) {
         postgres_service_refuse(service, job, WIRE_STORE_UNAVAILABLE);
-        return;
+    } else {
+        admit(service, job);
     }
-    job->next = service->waiting[job->kind].first;
-    service->waiting[job->kind].first = job;
-    if (job->next == NULL) {
-        service->waiting[job->kind].last = job;
-    }
-    service->waiting_set |= 1ull << job->kind;
-    service->waiting_count++;
-    service->waiting_bytes += job->size;
 }
 
-static enum store_class class_of(uint32_t kind)
-{
-    return store_operation_find((uint16_t)(WIRE_MESSAGE_store_account_by_name + kind))->class;
-}
-
-// The oldest of the first class that has one which may start now.
 struct postgres_job *postgres_service_next(struct postgres_service *service)
 {
-    uint32_t best = POSTGRES_KINDS;
-    for (uint64_t set = service->waiting_set; set != 0; set &= set - 1) {
-        uint32_t kind = (uint32_t)__builtin_ctzll(set);
-        if (!pool_may_start(&service->pool, kind)) {
-            continue;
-        }
-        if (best == POSTGRES_KINDS || class_of(kind) < class_of(best) ||
-            (class_of(kind) == class_of(best) &&
-             service->waiting[kind].first->queued_ns < service->waiting[best].first->queued_ns)) {
-            best = kind;
+    struct gate_ticket *ticket = gate_next(&service->gate, clock_mono_ns() / 1000u);
+    if (ticket == NULL) {
+        return NULL;
+    }
+    stats_count(STATS_gate_entered);
+    service->waiting_bytes -= job_of(ticket)->size;
+    return job_of(ticket);
+}
+
+// Out of the gate, by class; NULL: nobody waits.
+static struct postgres_job *any_waiting(struct postgres_service *service)
+{
+    for (uint32_t kind = 0; kind < POSTGRES_KINDS; kind++) {
+        struct gate_ticket *ticket = service->gate.class[kind].oldest;
+        if (ticket != NULL) {
+            gate_forget(&service->gate, ticket);
+            service->waiting_bytes -= job_of(ticket)->size;
+            return job_of(ticket);
         }
     }
-    return best == POSTGRES_KINDS ? NULL : pop(service, best);
+    return NULL;
 }
 
 void postgres_service_refuse_waiting(struct postgres_service *service)
 {
-    while (service->waiting_set != 0) {
-        struct postgres_job *job = pop(service, (uint32_t)__builtin_ctzll(service->waiting_set));
+    struct postgres_job *job;
+    while ((job = any_waiting(service)) != NULL) {
         postgres_service_refuse(service, job, WIRE_STORE_UNAVAILABLE);
     }
 }
 
 static void drop_waiting(struct postgres_service *service)
 {
-    while (service->waiting_set != 0) {
-        free_job(pop(service, (uint32_t)__builtin_ctzll(service->waiting_set)));
+    struct postgres_job *job;
+    while ((job = any_waiting(service)) != NULL) {
+        free_job(job);
     }
 }
 
-static void expire_waiting(struct postgres_service *service, uint64_t now_ns)
+static void refuse_late(struct postgres_service *service, uint64_t now_ns)
 {
-    for (uint64_t set = service->waiting_set; set != 0; set &= set - 1) {
-        uint32_t kind = (uint32_t)__builtin_ctzll(set);
-        while (service->waiting[kind].first != NULL && now_ns >= service->waiting[kind].first->deadline_ns) {
-            stats_count(STATS_store_expired);
-            postgres_service_refuse(service, pop(service, kind), WIRE_STORE_UNAVAILABLE);
-        }
+    struct gate_ticket *ticket;
+    while ((ticket = gate_drop(&service->gate, now_ns / 1000u)) != NULL) {
+        stats_count(STATS_gate_expired);
+        service->waiting_bytes -= job_of(ticket)->size;
+        postgres_service_refuse(service, job_of(ticket), WIRE_STORE_UNAVAILABLE);
     }
 }
 
@@ -184,7 +214,7 @@ static void expire_waiting(struct postgres_service *service, uint64_t now_ns)
 static void stop_if_done(struct postgres_service *service)
 {
     if (service->stopping && !service->stopped &&
-        (!service->up || (service->waiting_set == 0 && service->pool.running == 0))) {
+        (!service->up || (service->gate.waiting == 0 && service->pool.running == 0))) {
         service->stopped = true;
         postgres_service_refuse_waiting(service);
         ev_timer_stop(service->loop, &service->tick);
@@ -203,14 +233,15 @@ void postgres_service_look(struct postgres_service *service)
     service->pumping = true;
     postgres_pool_run(service);
     service->pumping = false;
-    bool fast = service->pool.running > 0 || service->waiting_set != 0 || service->pool.connecting ||
+    bool fast = service->pool.running > 0 || service->gate.waiting > 0 || service->pool.connecting ||
                 !service->up || service->fenced;
     if (fast != service->ticking_fast && !service->stopping) {
         service->ticking_fast = fast;
         service->tick.repeat = fast ? FAST_S : SLOW_S;
         ev_timer_again(service->loop, &service->tick);
     }
-    stats_set(STATS_store_queued, service->waiting_count);
+    stats_set(STATS_store_queued, service->gate.waiting);
+    stats_set(STATS_gate_waiting, service->gate.waiting);
     stop_if_done(service);
 }
 
@@ -220,7 +251,7 @@ static void on_tick(struct ev_loop *loop, ev_timer *watcher, int revents)
     (void)revents;
     struct postgres_service *service = watcher->data;
     uint64_t now_ns = clock_mono_ns();
-    expire_waiting(service, now_ns);
+    refuse_late(service, now_ns);
     postgres_pool_tick(service, now_ns);
     postgres_attempt_tick(service, now_ns);
     postgres_reserved_tick(service, now_ns);
@@ -247,6 +278,7 @@ static void begin(struct service *base)
     service->said = false;
     service->begun_ns = clock_mono_ns();
     drop_waiting(service);
+    postgres_pool_admit(service);
     postgres_reserved_begin(service);
 }
 
@@ -264,7 +296,7 @@ static bool submit(struct service *base, struct view packet)
     }
     uint64_t now_ns = clock_mono_ns();
     *job = (struct postgres_job){
-        .kind = (uint32_t)wire_peek(packet) - WIRE_MESSAGE_store_account_by_name,
+        .kind = postgres_kind(wire_peek(packet)),
         .op = op,
         .generation = service->generation,
         .queued_ns = now_ns,
@@ -273,11 +305,14 @@ static bool submit(struct service *base, struct view packet)
     };
     memcpy(job->data, packet.data, packet.size);
     bool down = !service->up && service->said;
-    if (down || service->stopping || !push(service, job)) {
+    if (down || service->stopping) {
         postgres_service_refuse(service, job, WIRE_STORE_UNAVAILABLE);
         return true;
     }
-    postgres_service_look(service);
+    admit(service, job);
+    if (service->gate.waiting > 0 || !service->ticking_fast) {
+        postgres_service_look(service);
+    }
     return true;
 }
 
@@ -382,14 +417,14 @@ bool postgres_service_open(struct service **out, const struct postgres_settings 
     ev_timer_init(&service->tick, on_tick, 0, SLOW_S);
     service->tick.data = service;
     bool fine = postgres_target_init(&service->target, settings->url, settings->password, why);
+    service->target.pooler = service->target.pooler || settings->pooler;
     if (fine && !read_node(service, settings->folder)) {
         (void)snprintf(why, TARGET_WHY_MAX, "the file \"node\" of this node can't be read or written");
         fine = false;
     }
     if (fine) {
         service->helper = postgres_helper_new(loop, &service->target, &helper_events, service);
-        fine = service->helper != NULL && set_words(service) &&
-               postgres_pool_init(service, settings->connections_max);
+        fine = service->helper != NULL && set_words(service) && postgres_pool_init(service, settings);
         if (!fine) {
             (void)snprintf(why, TARGET_WHY_MAX, "out of memory");
         }
@@ -398,6 +433,8 @@ bool postgres_service_open(struct service **out, const struct postgres_settings 
         release(&service->service);
         return false;
     }
+    gate_init(&service->gate, POSTGRES_KINDS, 0, KIND_WAITING_MAX, HOLD_US, TARGET_US, INTERVAL_US);
+    postgres_pool_admit(service);
     postgres_reserved_init(service);
     stats_set(STATS_store_available, 0);
     *out = &service->service;

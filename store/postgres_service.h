@@ -14,6 +14,7 @@
 #ifndef STORE_POSTGRES_SERVICE_H
 #define STORE_POSTGRES_SERVICE_H
 
+#include "base/gate.h"
 #include "store/pool.h"
 #include "store/postgres_connection.h"
 #include "store/service.h"
@@ -23,8 +24,9 @@
 
 struct postgres_settings {
     struct view url, password;
-    uint32_t connections_max; // 0: by the cores
-    const char *folder;       // where this node keeps its number and its journal; NULL: the working folder
+    uint32_t connections_min, connections_max; // 0: by the cores
+    bool pooler;                               // also where the URL does not say so
+    const char *folder; // where this node keeps its number and its journal; NULL: the working folder
 };
 
 // Reads the settings, opens the node's file; connects nowhere. false: *why.
@@ -35,8 +37,8 @@ struct postgres_settings {
 // ---- what follows is for postgres_*.c of the service ----
 
 struct postgres_job {
-    struct postgres_job *next;
-    uint32_t kind;
+    struct gate_ticket ticket; // first: a ticket is its job
+    uint32_t kind;             // of operation, in order of priority: class of the gate, kind of the pool
     uint32_t tries;
     uint64_t op;
     uint64_t generation; // of the core that asked
@@ -51,6 +53,7 @@ struct postgres_slot {
     struct postgres_connection connection;
     struct postgres_job *job; // NULL while busy: it was answered, the statement is not over
     struct postgres_call call;
+    struct gate_ticket ticket; // outlives its job
     uint32_t kind;
     uint64_t begun_ns, deadline_ns, overdue_ns, cancelled_ns, idle_ns;
     bool running, overdue;
@@ -101,11 +104,8 @@ struct postgres_service {
     uint64_t begun_ns; // the core that is connected
     uint64_t last_alive, generation;
 
-    struct {
-        struct postgres_job *first, *last;
-    } waiting[POSTGRES_KINDS];
-    uint64_t waiting_set; // bit per kind
-    size_t waiting_count, waiting_bytes;
+    struct gate gate;
+    size_t waiting_bytes;
     bool pumping;
     struct store_answer answer;
     struct bytes packet;
@@ -118,15 +118,24 @@ void postgres_service_refuse(struct postgres_service *service, struct postgres_j
                              enum wire_store_outcome outcome);
 void postgres_service_say_state(struct postgres_service *service);
 void postgres_service_look(struct postgres_service *service); // at what may be done now
+// The next that may run now, or NULL.
 struct postgres_job *postgres_service_next(struct postgres_service *service);
 void postgres_service_again(struct postgres_service *service, struct postgres_job *job);
 void postgres_service_refuse_waiting(struct postgres_service *service);
 uint32_t postgres_random(void);
+// Operations in order of priority: number of the message to kind, and back.
+uint32_t postgres_kind(uint16_t number);
+const struct store_operation *postgres_operation(uint32_t kind);
 
 // postgres_pool.c: the pool's connections
-[[nodiscard]] bool postgres_pool_init(struct postgres_service *service, uint32_t connections_max);
+[[nodiscard]] bool postgres_pool_init(struct postgres_service *service,
+                                      const struct postgres_settings *settings);
 void postgres_pool_release(struct postgres_service *service);
+// One that entered the gate: there is an idle connection for it.
+void postgres_pool_start(struct postgres_service *service, struct postgres_job *job);
 void postgres_pool_run(struct postgres_service *service);
+// Tells the gate how many may run, and how many of the kind.
+void postgres_pool_admit(struct postgres_service *service);
 void postgres_pool_tick(struct postgres_service *service, uint64_t now_ns);
 // Every connection is closed; their jobs are answered as unavailable.
 void postgres_pool_close_all(struct postgres_service *service);
