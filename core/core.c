@@ -268,7 +268,9 @@ static bool take_hash_state(struct core *core, struct view packet)
     }
     // Two jobs beyond the workers wait there, so that a worker never waits for core.
     gate_set_workers(&core->hash_gate, state.workers + 2u);
-    ask_again(core, WIRE_HASH);
+    if (!state.later) {
+        ask_again(core, WIRE_HASH);
+    }
     flow_gate_turn(core);
     return true;
 }

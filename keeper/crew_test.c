@@ -53,7 +53,7 @@ static void drop(struct crew_task *task, void *context)
     ((struct task *)task)->dropped = true;
 }
 
-static const struct crew_events events = {on_start, on_task, on_done};
+static const struct crew_events events = {on_start, on_task, NULL, on_done};
 
 static int set_up(void **state)
 {
@@ -172,6 +172,61 @@ static void what_is_left_at_the_end_comes_back(void **state)
     }
 }
 
+// Three tasks that may begin at once by their number, but not by what they cost.
+static void no_more_cost_than_the_budget(void **state)
+{
+    struct bench *bench = *state;
+    atomic_store(&bench->held, true);
+    struct crew *crew = start(bench, 4, 10);
+    crew_set_bounds(crew, 4, 10);
+    for (unsigned i = 0; i < 4; i++) {
+        bench->task[i].task.cost = i == 3 ? 50 : 5;
+        assert_true(crew_offer(crew, &bench->task[i].task));
+    }
+    sem_wait(&bench->started);
+    sem_wait(&bench->started);
+    assert_int_equal(crew_load(crew).busy, 2);
+    assert_int_equal(crew_load(crew).cost, 10);
+    assert_int_equal(crew_load(crew).waiting, 2);
+    sem_post(&bench->go_on); // makes room for the third
+    sem_wait(&bench->started);
+    assert_int_equal(crew_load(crew).cost, 10);
+    sem_post(&bench->go_on);
+    sem_post(&bench->go_on);
+    sem_wait(&bench->started); // dearer than everything: alone
+    assert_int_equal(crew_load(crew).busy, 1);
+    assert_int_equal(crew_load(crew).cost, 50);
+    sem_post(&bench->go_on);
+    crew_free(&crew, drop);
+}
+
+static void fewer_and_more_workers_at_run_time(void **state)
+{
+    struct bench *bench = *state;
+    atomic_store(&bench->held, true);
+    struct crew *crew = start(bench, 4, 10);
+    crew_set_bounds(crew, 1, UINT64_MAX);
+    for (unsigned i = 0; i < 4; i++) {
+        assert_true(crew_offer(crew, &bench->task[i].task));
+    }
+    sem_wait(&bench->started);
+    assert_int_equal(crew_load(crew).busy, 1);
+    crew_set_bounds(crew, 3, UINT64_MAX);
+    sem_wait(&bench->started);
+    sem_wait(&bench->started);
+    assert_int_equal(crew_load(crew).busy, 3);
+    assert_int_equal(crew_load(crew).waiting, 1);
+    crew_set_bounds(crew, 2, UINT64_MAX);
+    sem_post(&bench->go_on);
+    sem_wait(&bench->done);
+    assert_int_equal(crew_load(crew).waiting, 1); // who works goes on, nobody new begins
+    assert_int_equal(crew_load(crew).busy, 2);
+    for (unsigned i = 0; i < 3; i++) {
+        sem_post(&bench->go_on);
+    }
+    crew_free(&crew, drop);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -179,6 +234,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_full_queue_refuses, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_oldest_goes_first, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_is_left_at_the_end_comes_back, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(no_more_cost_than_the_budget, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(fewer_and_more_workers_at_run_time, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

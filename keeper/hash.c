@@ -12,12 +12,14 @@
 #include "keeper/job.h"
 
 #include <assert.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 // Places to wait, per worker. Core's gate does the queueing; these only keep the workers from running dry
 // between an answer and the next job.
 #define WAITING_PER_WORKER 4
+#define WORKER_KIB         1024 // its stack
 #define CHANNEL_QUEUE_MAX  ((size_t)1 << 20)
 
 struct slot {
@@ -33,7 +35,7 @@ struct hash {
     ev_async done;
     struct crew *crew;
     struct settings *settings;
-    unsigned workers;
+    struct hash_bounds bounds;
     unsigned waiting_max;
     size_t jobs;
     bool draining;
@@ -64,7 +66,14 @@ static void on_done(void *context)
     ev_async_send(hash->loop, &hash->done);
 }
 
-static const struct crew_events crew_events = {on_start, on_task, on_done};
+// The heap is one for all threads; what zxcvbn freed goes back to the kernel.
+static void on_idle(void *context)
+{
+    (void)context;
+    (void)malloc_trim(0);
+}
+
+static const struct crew_events crew_events = {on_start, on_task, on_idle, on_done};
 
 // --- Slots
 
@@ -169,6 +178,16 @@ static void collect(struct ev_loop *loop, ev_async *async, int revents)
 
 // --- Questions
 
+// A hash from before a change of parameters takes the memory that it was made with.
+static uint64_t cost_kib(const struct job *job)
+{
+    struct phc_parameters parameters;
+    if (job->kind == JOB_VERIFY && phc_parse(view_of_cstr(job->stored), &parameters)) {
+        return (uint64_t)parameters.memory_kib + WORKER_KIB;
+    }
+    return (uint64_t)job->settings->parameters.memory_kib + WORKER_KIB;
+}
+
 static void offer(struct hash *hash, struct slot *slot, uint64_t number, uint32_t deadline_ms,
                   struct view sealed)
 {
@@ -176,6 +195,7 @@ static void offer(struct hash *hash, struct slot *slot, uint64_t number, uint32_
     job->number = number;
     job->received_ns = clock_mono_ns();
     job->deadline_ns = job->received_ns + (uint64_t)deadline_ms * 1000000;
+    job->task.cost = cost_kib(job);
     job->sealed_size = sealed.size;
     if (sealed.size > 0) {
         memcpy(job->sealed, sealed.data, sealed.size);
@@ -264,7 +284,7 @@ void hash_attach(struct hash *hash, int socket)
     hash->attachment++;
     channel_open(&hash->core, hash->loop, socket, WIRE_HASH, WIRE_CORE, &channel_events, hash,
                  CHANNEL_QUEUE_MAX);
-    (void)CHANNEL_SAY(&hash->core, hash_state, .workers = (uint16_t)hash->workers,
+    (void)CHANNEL_SAY(&hash->core, hash_state, .workers = (uint16_t)hash->bounds.workers,
                       .queue_max = (uint16_t)hash->waiting_max);
 }
 
@@ -283,22 +303,51 @@ static bool change(struct hash *hash, struct settings *next, bool good)
         settings_leave(&hash->settings);
         hash->settings = next;
     } else {
-        settings_leave(&next);
+        settings_leave(&next); // NULL is fine
     }
     return good;
+}
+
+struct hash_bounds hash_bounds_of(const struct wire_hash_config *config)
+{
+    unsigned threads = config->threads > config->workers ? config->threads : config->workers;
+    return (struct hash_bounds){
+        .workers = config->workers, .threads = threads, .budget_kib = config->budget_kib};
+}
+
+// The most that fit into the budget, at least one: core sends no more than these at once.
+static void bounds_set(struct hash *hash, struct hash_bounds bounds, bool later)
+{
+    uint32_t cost = hash->settings->parameters.memory_kib + WORKER_KIB;
+    unsigned before = hash->bounds.workers;
+    unsigned fit = bounds.budget_kib == 0 ? bounds.workers : bounds.budget_kib / cost;
+    hash->bounds.workers = bounds.workers < fit ? bounds.workers : fit > 0 ? fit : 1;
+    hash->bounds.budget_kib = bounds.budget_kib;
+    crew_set_bounds(hash->crew, hash->bounds.workers,
+                    bounds.budget_kib == 0 ? UINT64_MAX : bounds.budget_kib);
+    stats_set(STATS_hash_workers, hash->bounds.workers);
+    if (later && before != hash->bounds.workers) {
+        (void)CHANNEL_SAY(&hash->core, hash_state, .workers = (uint16_t)hash->bounds.workers,
+                          .queue_max = (uint16_t)hash->waiting_max, .later = 1);
+    }
 }
 
 bool hash_configure(struct hash *hash, const struct wire_hash_config *config)
 {
     struct settings *next = settings_copy(hash->settings);
-    bool good = next != NULL && settings_configure(next, config);
-    if (!good) {
+    struct hash_bounds bounds = hash_bounds_of(config);
+    if (next == NULL || !settings_configure(next, config)) {
         log_event(LOG_ERROR, "config_refused", "the password settings can't be used; the old ones stay");
-    } else if (config->workers != hash->workers) {
-        log_event(LOG_WARNING, "config_later",
-                  "the number of password workers changes when stayd is restarted");
+        return change(hash, next, false);
     }
-    return change(hash, next, good);
+    if (bounds.workers > hash->bounds.threads) {
+        log_event(LOG_WARNING, "config_later", "more than %u password workers need a restart of stayd",
+                  hash->bounds.threads);
+        bounds.workers = hash->bounds.threads;
+    }
+    (void)change(hash, next, true);
+    bounds_set(hash, bounds, true);
+    return true;
 }
 
 bool hash_add_list(struct hash *hash, struct view name, int fd)
@@ -338,11 +387,12 @@ void hash_drain(struct hash *hash, void (*drained)(void))
 
 // --- Life
 
-struct hash *hash_new(struct ev_loop *loop, unsigned workers, struct settings *settings)
+struct hash *hash_new(struct ev_loop *loop, struct hash_bounds bounds, struct settings *settings)
 {
-    assert(workers > 0 && workers <= CREW_WORKERS_MAX && settings->configured);
-    unsigned waiting_max = workers * WAITING_PER_WORKER;
-    size_t slots = waiting_max + 2 * (size_t)workers; // waiting, begun, done but not yet answered
+    assert(bounds.workers > 0 && bounds.workers <= bounds.threads && bounds.threads <= CREW_WORKERS_MAX &&
+           settings->configured);
+    unsigned waiting_max = bounds.threads * WAITING_PER_WORKER;
+    size_t slots = waiting_max + 2 * (size_t)bounds.threads; // waiting, begun, done but not yet answered
     struct hash *hash = calloc(1, sizeof *hash + slots * sizeof hash->slot[0]);
     if (hash == NULL) {
         settings_leave(&settings);
@@ -351,7 +401,7 @@ struct hash *hash_new(struct ev_loop *loop, unsigned workers, struct settings *s
     hash->loop = loop;
     hash->core.fd = -1;
     hash->settings = settings;
-    hash->workers = workers;
+    hash->bounds = bounds;
     hash->waiting_max = waiting_max;
     for (size_t i = 0; i < slots; i++) {
         hash->slot[i].next_free = hash->free;
@@ -360,12 +410,12 @@ struct hash *hash_new(struct ev_loop *loop, unsigned workers, struct settings *s
     ev_async_init(&hash->done, collect);
     hash->done.data = hash;
     ev_async_start(loop, &hash->done);
-    hash->crew = crew_new(workers, waiting_max, &crew_events, hash);
+    hash->crew = crew_new(bounds.threads, waiting_max, &crew_events, hash);
     if (hash->crew == NULL) {
         hash_free(&hash);
         return NULL;
     }
-    stats_set(STATS_hash_workers, workers);
+    bounds_set(hash, bounds, false);
     return hash;
 }
 

@@ -12,9 +12,18 @@
 
 struct hash;
 
+// How much may be done at once. Threads that are started and not wanted cost next to nothing.
+struct hash_bounds {
+    unsigned workers;    // at work at once
+    unsigned threads;    // the most that `workers` may become; at least as many
+    uint32_t budget_kib; // of all hashes together; 0: no bound
+};
+
 // Before the sandbox's filter: starts the threads, at low priority. Takes the settings over. NULL when there
 // is no memory or thread to be had.
-struct hash *hash_new(struct ev_loop *loop, unsigned workers, struct settings *settings);
+struct hash *hash_new(struct ev_loop *loop, struct hash_bounds bounds, struct settings *settings);
+// From the configuration: what is left out is filled in.
+struct hash_bounds hash_bounds_of(const struct wire_hash_config *config);
 // Waits for the hashes being computed (some milliseconds).
 void hash_free(struct hash **hash);
 
@@ -22,8 +31,8 @@ void hash_free(struct hash **hash);
 // socket.
 void hash_attach(struct hash *hash, int socket);
 
-// A new configuration for the jobs to come. The number of workers stays until the process is started again.
-// False, with the old one kept and the reason logged, when it can't be used.
+// A new configuration for the jobs to come. More workers than threads were started need a new start. False,
+// with the old one kept and the reason logged, when it can't be used.
 bool hash_configure(struct hash *hash, const struct wire_hash_config *config);
 bool hash_add_list(struct hash *hash, struct view name, int fd); // takes the descriptor
 bool hash_remove_list(struct hash *hash, struct view name);

@@ -12,7 +12,7 @@
 
 static struct hash_process {
     struct settings *settings; // until the threads start; then the service's
-    unsigned workers;
+    struct hash_bounds bounds;
     int core; // until the service runs
     struct hash *hash;
 } process = {.core = -1};
@@ -21,13 +21,13 @@ static bool on_config(void *context, struct view packet, bool again)
 {
     struct hash_process *self = context;
     struct wire_hash_config config;
-    bool good =
-        wire_hash_config_decode(packet, &config) && config.workers > 0 && config.workers <= CREW_WORKERS_MAX;
+    bool good = wire_hash_config_decode(packet, &config) && config.workers > 0 &&
+                config.workers <= CREW_WORKERS_MAX && config.threads <= CREW_WORKERS_MAX;
     if (good && again) {
         good = hash_configure(self->hash, &config);
     } else if (good) {
         good = settings_configure(self->settings, &config);
-        self->workers = config.workers;
+        self->bounds = hash_bounds_of(&config);
     }
     if (!good && !again) {
         log_event(LOG_ERROR, "config_refused", "the password settings can't be used");
@@ -90,10 +90,10 @@ static bool start_threads(void *context)
         log_event(LOG_ERROR, "start_failed", "no configuration came");
         return false;
     }
-    self->hash = hash_new(child_loop(), self->workers, self->settings);
+    self->hash = hash_new(child_loop(), self->bounds, self->settings);
     self->settings = NULL;
     if (self->hash == NULL) {
-        log_event(LOG_ERROR, "start_failed", "no memory or threads for %u workers", self->workers);
+        log_event(LOG_ERROR, "start_failed", "no memory or threads for %u workers", self->bounds.threads);
     }
     return self->hash != NULL;
 }

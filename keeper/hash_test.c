@@ -21,7 +21,7 @@ struct core {
     struct ev_loop *loop;
     struct channel channel;
     struct hash *hash;
-    unsigned states, workers, queue_max;
+    unsigned states, workers, queue_max, later;
     size_t replies;
     uint8_t verdict[REPLIES_MAX]; // by job
     char phc[PHC_SIZE_MAX];       // of the last reply
@@ -38,6 +38,7 @@ static bool on_packet(struct channel *channel, struct view packet, int fd)
         core->states++;
         core->workers = told.workers;
         core->queue_max = told.queue_max;
+        core->later = told.later;
         return true;
     }
     assert_true(wire_hash_reply_decode(packet, &reply));
@@ -74,7 +75,7 @@ static int set_up(void **state)
     }
     core->loop = ev_loop_new(EVFLAG_AUTO);
     core->channel.fd = -1;
-    core->hash = hash_new(core->loop, config.workers, settings);
+    core->hash = hash_new(core->loop, hash_bounds_of(&config), settings);
     *state = core;
     return core->hash == NULL ? 1 : 0;
 }
@@ -285,6 +286,30 @@ static void stopping_with_jobs_under_way_is_clean(void **state)
     assert_null(core->hash);
 }
 
+// A reload, or the supervisor's look at the machine: core hears of it, and nothing is asked anew.
+static void bounds_follow_the_machine(void **state)
+{
+    struct core *core = *state;
+    struct wire_hash_config fewer = config;
+    attach(core);
+    fewer.workers = 1;
+    assert_true(hash_configure(core->hash, &fewer));
+    while (core->workers != 1 || core->later != 1) {
+        ev_run(core->loop, EVRUN_ONCE);
+    }
+    fewer.workers = 9; // only two threads were started
+    assert_true(hash_configure(core->hash, &fewer));
+    while (core->workers != 2) {
+        ev_run(core->loop, EVRUN_ONCE);
+    }
+    fewer.budget_kib = 64 + 1024 + 10; // room for one
+    assert_true(hash_configure(core->hash, &fewer));
+    while (core->workers != 1) {
+        ev_run(core->loop, EVRUN_ONCE);
+    }
+    assert_true(hash_configure(core->hash, &config));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -297,6 +322,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_wrong_message_ends_the_channel, set_up, tear_down),
         cmocka_unit_test_setup_teardown(draining_answers_what_there_is_and_no_more, set_up, tear_down),
         cmocka_unit_test_setup_teardown(stopping_with_jobs_under_way_is_clean, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(bounds_follow_the_machine, set_up, tear_down),
     };
     if (sodium_init() < 0) {
         return 1;

@@ -256,6 +256,7 @@ static void place(struct supervisor *supervisor, struct fresh *fresh)
     fresh->files = (struct slices_files){0};
     supervisor->config = fresh->config;
     supervisor->slices.config = fresh->config;
+    resize_again(supervisor);
     for (unsigned i = 0; i < supervisor->processes; i++) {
         struct process *process = &supervisor->process[i];
         if (process_alive(process) && !handout_config(process)) {

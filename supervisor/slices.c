@@ -247,6 +247,8 @@ static bool hash_encode(const struct slices *slices, struct bytes *packet)
         .public_key = slices->keys->hash_public,
         .secret_key = slices->keys->hash_secret,
         .workers = slices->hash_workers,
+        .threads = slices->hash_threads,
+        .budget_kib = slices->hash_memory_kib,
         .memory_kib = slices->config->password_memory_kib,
         .time = slices->config->password_time,
         .service = config_public_host(slices->config),

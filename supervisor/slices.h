@@ -37,6 +37,8 @@ struct slices {
     const struct slices_files *files;
     uint16_t fronts;
     uint16_t hash_workers;
+    uint16_t hash_threads;    // the most that workers may become
+    uint32_t hash_memory_kib; // of all hashes together
     const char *version;
 };
 

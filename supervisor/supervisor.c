@@ -30,26 +30,15 @@ static bool refuse(const char *why)
     return false;
 }
 
-static uint16_t processors(void)
-{
-    long count = sysconf(_SC_NPROCESSORS_ONLN);
-    if (count < 1) {
-        return 1;
-    }
-    return count > TOPOLOGY_FRONTS_MAX ? TOPOLOGY_FRONTS_MAX : (uint16_t)count;
-}
-
 static void settle_slices(struct supervisor *supervisor)
 {
-    const struct config *config = supervisor->config;
     supervisor->slices = (struct slices){
-        .config = config,
+        .config = supervisor->config,
         .keys = &supervisor->keys,
         .files = &supervisor->files,
-        .fronts = config->fronts != 0 ? (uint16_t)config->fronts : processors(),
-        .hash_workers = config->hash_workers != 0 ? (uint16_t)config->hash_workers : processors(),
         .version = STAYD_VERSION,
     };
+    resize_begin(supervisor);
 }
 
 static void raise_descriptors(const struct slices *slices)
@@ -281,6 +270,7 @@ static void watch_events(struct supervisor *supervisor)
                   SUPERVISOR_HEARTBEAT_MS / 1000.0);
     supervisor->heartbeat.data = supervisor;
     ev_timer_start(supervisor->loop, &supervisor->heartbeat);
+    resize_watch(supervisor);
     uint32_t watchdog_ms = notify_watchdog_ms();
     if (watchdog_ms > 0) {
         ev_timer_init(&supervisor->watchdog, on_watchdog, watchdog_ms / 1000.0, watchdog_ms / 1000.0);

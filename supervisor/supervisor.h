@@ -15,6 +15,7 @@
 #include "supervisor/memory.h"
 #include "supervisor/penalty.h"
 #include "supervisor/restart.h"
+#include "supervisor/sizing.h"
 #include "supervisor/slices.h"
 #include "supervisor/spawn.h"
 #include "wire/channel.h"
@@ -24,6 +25,7 @@
 enum {
     SUPERVISOR_PROCESSES_MAX = TOPOLOGY_FRONTS_MAX + 5,
     SUPERVISOR_HEARTBEAT_MS = 250,
+    SUPERVISOR_SIZING_MS = 5000,           // how often the machine is looked at
     SUPERVISOR_HEARTBEATS_MISSED_MAX = 12, // 3 s without an answer: hung
     SUPERVISOR_HUNG_GRACE = 4,             // heartbeats from SIGABRT to SIGKILL
     SUPERVISOR_START_MAX_MS = 60 * 1000,   // from exec to ready
@@ -71,6 +73,7 @@ struct supervisor {
     struct slices_keys keys;
     struct slices_files files;
     struct slices slices;
+    struct sizing_follow sizing;
     struct folders folders;
     struct spawn spawn;
     struct memory stats; // its own page
@@ -91,7 +94,7 @@ struct supervisor {
     char setup_token[65];
     bool setup_told;
     ev_signal on_term, on_int, on_hup;
-    ev_timer heartbeat, drain_deadline, watchdog;
+    ev_timer heartbeat, drain_deadline, watchdog, machine;
 };
 
 // Runs stayd to its end; returns the exit status.
@@ -100,6 +103,12 @@ int supervisor_run(struct config *config, const char *config_file);
 // supervisor.c
 void supervisor_ready_check(struct supervisor *supervisor);
 void supervisor_setup_link(struct supervisor *supervisor, struct view token);
+
+// resize.c: how many of what, by what the machine gives.
+void resize_begin(struct supervisor *supervisor);
+void resize_watch(struct supervisor *supervisor);
+// The configuration is another.
+void resize_again(struct supervisor *supervisor);
 
 // process.c: the life of one child.
 void process_init(struct process *process, struct supervisor *supervisor, const struct topology_role *role,
