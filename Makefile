@@ -7,10 +7,10 @@ FUZZ_SECONDS ?= 60
 SIM_SCHEDULES ?= 100000
 
 .DEFAULT_GOAL := build
-.PHONY: help build run check asan tsan fuzz sim bench tidy screenshots install clean
+.PHONY: help build run check asan tsan fuzz sim bench bench-db tidy screenshots install clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## build into build/, executables in build/bin
 	@tools/deps build
@@ -44,6 +44,11 @@ bench: ## measure, each figure beside its reference; writes build/bench.json
 	@tools/deps bench
 	@tools/build plain
 	@bench/run
+
+bench-db: ## measure on a real PostgreSQL; writes build/bench-db.json
+	@tools/deps bench
+	@tools/build plain
+	@bench/run-db
 
 tidy: ## format, banned functions, include rules of the rooms, paths in the docs
 	@tools/tidy

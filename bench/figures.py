@@ -32,6 +32,7 @@ class Run:
     def __init__(self, quick):
         self.quick = quick
         self.servers = {}
+        self.stages = {}  # of bench/run-db, by accounts
 
     def rounds(self, count):
         return max(2, count // 3) if self.quick else count
@@ -61,6 +62,8 @@ class Run:
     def stop(self):
         for sessions in list(self.servers):
             self.drop(sessions)
+        for stage in self.stages.values():
+            stage.stop()
 
 
 def load(port, cores=None, **options):

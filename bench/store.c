@@ -1,0 +1,319 @@
+// SPDX-License-Identifier: ISC
+// The bench's core: starts the real stayd-store and asks it, so many operations at once, and says what came
+// of it as one JSON object. Used by bench/run-db; not installed.
+//
+//   --mode grants     session_grant for the seeded accounts: each is durable when it is answered
+//   --mode reads      account_by_name of the seeded accounts: one prepared point read each
+//   --mode fdatasync  no stayd-store: one page written and fdatasync'ed in the folder, again and again
+//
+// CPU is that of the stayd-store process (its CLOCK_PROCESS_CPUTIME_ID), user and system, all threads.
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "base/stats.h"
+#include "bench/tokens.h"
+#include "wire/channel.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { OUTSTANDING_MAX = 4096, PAGE = 4096, SESSION_S = 86400 };
+
+static struct bench {
+    const char *store, *folder, *database, *mode, *seed;
+    uint64_t outstanding, users, connections;
+    double seconds;
+    pid_t pid;
+    int control, core;
+    uint8_t buffer[WIRE_PACKET_MAX];
+    uint64_t sent_ns[OUTSTANDING_MAX];
+    uint64_t done, refused, random;
+    struct stats_times times;
+} bench = {.folder = ".",
+           .database = "sqlite",
+           .mode = "reads",
+           .seed = "bench",
+           .outstanding = 64,
+           .users = 1,
+           .seconds = 3,
+           .random = 88172645463325252ull};
+
+static _Noreturn void die(const char *what)
+{
+    fprintf(stderr, "bench_store: %s: %s\n", what, strerror(errno));
+    if (bench.pid > 0) {
+        kill(bench.pid, SIGKILL);
+    }
+    exit(1);
+}
+
+#define SAY(socket_, fd_, name_, ...)                                                                        \
+    do {                                                                                                     \
+        static struct bytes say_;                                                                            \
+        if (say_.size_max == 0) {                                                                            \
+            bytes_init(&say_, WIRE_PACKET_MAX);                                                              \
+        }                                                                                                    \
+        bytes_reset(&say_);                                                                                  \
+        if (!wire_##name_##_encode(&say_, &(struct wire_##name_){__VA_ARGS__}) ||                            \
+            !channel_send_blocking((socket_), bytes_view(&say_), (fd_))) {                                   \
+            die(#name_);                                                                                     \
+        }                                                                                                    \
+    } while (0)
+
+static uint64_t next_random(void)
+{
+    bench.random ^= bench.random << 13;
+    bench.random ^= bench.random >> 7;
+    bench.random ^= bench.random << 17;
+    return bench.random;
+}
+
+static void run_child(int control)
+{
+    if (dup2(control, 3) < 0 || chdir(bench.folder) != 0) {
+        _exit(99);
+    }
+    fcntl(3, F_SETFD, 0);
+    execl(bench.store, "stayd-store", "--index", "0", NULL);
+    _exit(98);
+}
+
+static void receive(int socket)
+{
+    int fd;
+    size_t size = channel_receive_blocking(socket, bench.buffer, sizeof(bench.buffer), &fd);
+    if (size == 0) {
+        die("stayd-store is gone");
+    }
+    memset(bench.buffer + size, 0, size < sizeof(bench.buffer));
+}
+
+static void wait_until_up(void)
+{
+    struct wire_store_state state = {0};
+    int fd;
+    while (!state.up) {
+        size_t size = channel_receive_blocking(bench.core, bench.buffer, sizeof(bench.buffer), &fd);
+        if (size == 0 || (wire_peek(view_of(bench.buffer, size)) == WIRE_MESSAGE_store_state &&
+                          !wire_store_state_decode(view_of(bench.buffer, size), &state))) {
+            die("no state");
+        }
+    }
+}
+
+static void start(void)
+{
+    int control[2];
+    int core[2];
+    if (!channel_pair(control) || !channel_pair(core) || (bench.pid = fork()) < 0) {
+        die("start");
+    }
+    if (bench.pid == 0) {
+        run_child(control[1]);
+    }
+    close(control[1]);
+    bench.control = control[0];
+    bench.core = core[0];
+    SAY(bench.control, -1, store_config, .database = view_of_cstr(bench.database),
+        .connections_min = (uint32_t)bench.connections, .connections_max = (uint32_t)bench.connections);
+    SAY(bench.control, core[1], peer, .role = WIRE_CORE);
+    close(core[1]);
+    SAY(bench.control, -1, start, .started_ns = clock_mono_ns());
+    receive(bench.control); // ready
+    wait_until_up();
+}
+
+static struct id16 account_id(uint64_t number)
+{
+    struct id16 id;
+    char name[96];
+    snprintf(name, sizeof(name), "%s/account/%llu", bench.seed, (unsigned long long)number);
+    crypto_generichash(id.byte, sizeof(id.byte), (const unsigned char *)name, strlen(name), NULL, 0);
+    return id;
+}
+
+static void ask(uint64_t op)
+{
+    uint64_t user = next_random() % bench.users;
+    bench.sent_ns[op] = clock_mono_ns();
+    if (strcmp(bench.mode, "reads") == 0) {
+        char name[32];
+        bench_user(user, name, sizeof(name));
+        SAY(bench.core, -1, store_account_by_name, .op = op, .deadline_ms = 10000,
+            .name = view_of_cstr(name));
+        return;
+    }
+    struct id16 selector, verifier, public_id;
+    randombytes_buf(&selector, sizeof(selector));
+    randombytes_buf(&verifier, sizeof(verifier));
+    randombytes_buf(&public_id, sizeof(public_id));
+    uint64_t now_s = clock_wall_s();
+    SAY(bench.core, -1, store_session_grant, .op = op, .deadline_ms = 10000, .selector = selector,
+        .verifier_hash = verifier, .public_id = public_id, .account_id = account_id(user), .epoch = 1,
+        .created = now_s, .expires = now_s + SESSION_S, .last_seen = now_s, .level = 1,
+        .agent = VIEW("Chrome on Linux"));
+}
+
+// Takes one answer; returns its operation.
+static uint64_t take(void)
+{
+    int fd;
+    struct wire_store_reply reply;
+    for (;;) {
+        size_t size = channel_receive_blocking(bench.core, bench.buffer, sizeof(bench.buffer), &fd);
+        if (size == 0) {
+            die("stayd-store is gone");
+        }
+        if (wire_peek(view_of(bench.buffer, size)) == WIRE_MESSAGE_store_reply) {
+            if (!wire_store_reply_decode(view_of(bench.buffer, size), &reply) ||
+                reply.op >= OUTSTANDING_MAX) {
+                die("a reply that does not decode");
+            }
+            break;
+        }
+    }
+    bench.done++;
+    bench.refused += reply.outcome != WIRE_STORE_OK;
+    bench.times.bucket[stats_bucket(clock_mono_ns() - bench.sent_ns[reply.op])]++;
+    return reply.op;
+}
+
+static uint64_t cpu_ns(void)
+{
+    clockid_t clock;
+    struct timespec time;
+    if (clock_getcpuclockid(bench.pid, &clock) != 0 || clock_gettime(clock, &time) != 0) {
+        die("the CPU time of stayd-store");
+    }
+    return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
+}
+
+static void ask_for(double seconds)
+{
+    uint64_t end_ns = clock_mono_ns() + (uint64_t)(seconds * 1e9);
+    uint64_t under_way = bench.outstanding;
+    for (uint64_t op = 0; op < bench.outstanding; op++) {
+        ask(op);
+    }
+    while (under_way > 0) {
+        uint64_t op = take();
+        if (clock_mono_ns() < end_ns) {
+            ask(op);
+        } else {
+            under_way--;
+        }
+    }
+}
+
+static void run_store(void)
+{
+    start();
+    ask_for(0.5); // connections, statements and caches
+    bench.done = bench.refused = 0;
+    bench.times = (struct stats_times){0};
+    uint64_t began_ns = clock_mono_ns();
+    uint64_t cpu_before_ns = cpu_ns();
+    ask_for(bench.seconds);
+    double took_s = (double)(clock_mono_ns() - began_ns) / 1e9;
+    uint64_t cpu = cpu_ns() - cpu_before_ns;
+    printf("{\"done\":%llu,\"refused\":%llu,\"per_second\":%.1f,\"cpu_ns\":%.1f,\"p50_us\":%.1f,\"p99_us\":%."
+           "1f}\n",
+           (unsigned long long)bench.done, (unsigned long long)bench.refused, (double)bench.done / took_s,
+           (double)cpu / (double)bench.done, (double)stats_quantile_ns(&bench.times, 0.5) / 1e3,
+           (double)stats_quantile_ns(&bench.times, 0.99) / 1e3);
+    SAY(bench.control, -1, drain, .deadline_ms = 2000);
+    waitpid(bench.pid, NULL, 0);
+}
+
+// In place, in a file that is there already, as a log that is used again does it: what is cheapest for a
+// disk.
+static void run_fdatasync(void)
+{
+    enum { PAGES = 256 };
+    char path[512];
+    static uint8_t page[PAGE];
+    snprintf(path, sizeof(path), "%s/fdatasync.tmp", bench.folder);
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    for (int i = 0; i < PAGES; i++) {
+        if (fd < 0 || write(fd, page, sizeof(page)) != (ssize_t)sizeof(page)) {
+            die(path);
+        }
+    }
+    if (fsync(fd) != 0) {
+        die(path);
+    }
+    uint64_t began_ns = clock_mono_ns();
+    uint64_t end_ns = began_ns + (uint64_t)(bench.seconds * 1e9);
+    uint64_t count = 0;
+    for (; clock_mono_ns() < end_ns; count++) {
+        page[count % PAGE]++;
+        if (pwrite(fd, page, sizeof(page), (off_t)(count % PAGES) * PAGE) != (ssize_t)sizeof(page) ||
+            fdatasync(fd) != 0) {
+            die(path);
+        }
+    }
+    double took_s = (double)(clock_mono_ns() - began_ns) / 1e9;
+    close(fd);
+    unlink(path);
+    printf("{\"done\":%llu,\"per_second\":%.1f}\n", (unsigned long long)count, (double)count / took_s);
+}
+
+static void take_option(const char *name, const char *value)
+{
+    const struct {
+        const char *name;
+        const char **to;
+    } texts[] = {{"--store", &bench.store},
+                 {"--folder", &bench.folder},
+                 {"--database", &bench.database},
+                 {"--mode", &bench.mode},
+                 {"--seed", &bench.seed}};
+    const struct {
+        const char *name;
+        uint64_t *to;
+    } numbers[] = {{"--outstanding", &bench.outstanding},
+                   {"--users", &bench.users},
+                   {"--connections", &bench.connections}};
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        if (strcmp(name, texts[i].name) == 0) {
+            *texts[i].to = value;
+            return;
+        }
+    }
+    for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+        if (strcmp(name, numbers[i].name) == 0 && view_to_u64(view_of_cstr(value), numbers[i].to)) {
+            return;
+        }
+    }
+    if (strcmp(name, "--seconds") != 0) {
+        fprintf(stderr,
+                "usage: bench_store --mode grants|reads|fdatasync --folder DIR [--store FILE] [--database "
+                "URL]\n"
+                "                   [--outstanding N] [--connections N] [--users N] [--seed TEXT] "
+                "[--seconds S]\n");
+        exit(2);
+    }
+    bench.seconds = strtod(value, NULL);
+}
+
+int main(int argc, char **argv)
+{
+    for (int i = 1; i + 1 < argc; i += 2) {
+        take_option(argv[i], argv[i + 1]);
+    }
+    if (sodium_init() < 0 || bench.outstanding == 0 || bench.outstanding > OUTSTANDING_MAX ||
+        bench.users == 0) {
+        take_option("", "");
+    }
+    signal(SIGPIPE, SIG_IGN);
+    bench.random += clock_mono_ns();
+    if (strcmp(bench.mode, "fdatasync") == 0) {
+        run_fdatasync();
+    } else {
+        run_store();
+    }
+    return 0;
+}
