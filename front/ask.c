@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "front/answer.h"
 #include "front/connection.h"
+#include "front/early.h"
 #include "front/lookup.h"
 
 #include <assert.h>
@@ -359,7 +360,9 @@ static bool on_packet(struct channel *channel, struct view packet, int fd)
         return on_reply(asks, packet);
     }
     if (wire_peek(packet) == WIRE_MESSAGE_core_admission) {
-        return wire_core_admission_decode(packet, &asks->admission);
+        bool fine = wire_core_admission_decode(packet, &asks->admission);
+        early_told(front);
+        return fine;
     }
     return wire_peek(packet) == WIRE_MESSAGE_core_state && wire_core_state_decode(packet, &asks->state);
 }
@@ -371,6 +374,7 @@ static void core_lost(struct front *front)
     asks->connected = false;
     asks->state.ready = 0;
     asks->admission = (struct wire_core_admission){0};
+    early_told(front);
     stats_set(STATS_core_connected, 0);
     uint64_t end = asks->next; // asks that are made while answering are younger
     struct ask *ask = asks->head.next;

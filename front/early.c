@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "front/ask.h"
 
+#define COLLECT_S   0.002
 #define QUIET_TICKS (5000 / WHEEL_TICK_MS) // without a refusal for so long, it is over
 
 // What core said of one kind.
@@ -68,6 +69,16 @@ static const char *cause(uint8_t reason)
     default:
         return "more come than can be served";
     }
+}
+
+// In a storm what arrives within two milliseconds is served together: a turn of the loop for each refusal
+// would interrupt the hashing on the same core a thousand times a second.
+void early_told(struct front *front)
+{
+    const struct wire_core_admission *told = asks_admission(front);
+    bool storm = (told->login_refused > 0 && told->login_reason != WIRE_STORE_DOWN) ||
+                 (told->sign_up_refused > 0 && told->sign_up_reason != WIRE_STORE_DOWN);
+    ev_set_io_collect_interval(front->loop, storm ? COLLECT_S : 0.0);
 }
 
 void early_tick(struct front *front)
