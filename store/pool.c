@@ -14,6 +14,7 @@
 #define TOLERANCE       2u    // latency may double before the limit falls
 #define BREAKER_COUNT   3u
 #define BACKOFF_DOUBLED 6u
+#define RISE_MS         250u
 
 void pool_init(struct pool *pool, uint32_t kinds, uint32_t min, uint32_t start, uint32_t max)
 {
@@ -65,13 +66,17 @@ static uint64_t toward(uint64_t value, uint64_t sample, uint64_t parts)
     return sample >= value ? value + (sample - value) / parts : value - (value - sample) / parts;
 }
 
-static void learn(struct pool_kind *kind, uint64_t run_us)
+// The baseline falls with each better run and rises by the clock, whatever the load: within about 16 s where
+// all is well, 4 minutes while the kind is slow, so that what stays slow for good is not held back for ever.
+static void learn(struct pool_kind *kind, uint64_t run_us, uint64_t now_ms)
 {
     kind->recent_us = toward(kind->recent_us, run_us, 4);
-    kind->baseline_us = toward(kind->baseline_us, run_us,
-                               run_us < kind->baseline_us ? 8
-                               : kind->slow               ? 4096
-                                                          : 256);
+    if (run_us < kind->baseline_us) {
+        kind->baseline_us = toward(kind->baseline_us, run_us, 8);
+    } else if (now_ms >= kind->rose_ms + RISE_MS) {
+        kind->baseline_us = toward(kind->baseline_us, kind->recent_us, kind->slow ? 1024 : 64);
+        kind->rose_ms = now_ms;
+    }
     if (kind->recent_us > 4 * kind->baseline_us + 2000) {
         kind->slow = true;
     } else if (kind->recent_us < 2 * kind->baseline_us + 1000) {
@@ -97,7 +102,7 @@ static void move_limit(struct pool *pool, bool used)
     pool->since = 0;
     uint64_t gradient = TOLERANCE * MILLI * MILLI / (pool->ratio_milli == 0 ? 1 : pool->ratio_milli);
     gradient = gradient > MILLI ? MILLI : gradient < MILLI / 2 ? MILLI / 2 : gradient;
-    uint64_t target = pool->limit_milli * gradient / MILLI + square_root(pool->limit_milli * MILLI);
+    uint64_t target = pool->limit_milli * gradient / MILLI + square_root(pool->limit_milli * MILLI) / 2;
     pool->limit_milli = toward(pool->limit_milli, target, 5);
     uint64_t least = (uint64_t)pool->min * MILLI, most = (uint64_t)pool->limit_max * MILLI;
     pool->limit_milli = pool->limit_milli < least  ? least
@@ -105,7 +110,7 @@ static void move_limit(struct pool *pool, bool used)
                                                    : pool->limit_milli;
 }
 
-void pool_ended(struct pool *pool, uint32_t kind, bool overdue, uint64_t run_us)
+void pool_ended(struct pool *pool, uint32_t kind, bool overdue, uint64_t run_us, uint64_t now_ms)
 {
     struct pool_kind *k = &pool->kind[kind];
     assert(pool->running > 0 && k->running > 0 && (!overdue || k->overdue > 0));
@@ -117,7 +122,7 @@ void pool_ended(struct pool *pool, uint32_t kind, bool overdue, uint64_t run_us)
     if (run_us == 0) {
         return;
     }
-    learn(k, run_us);
+    learn(k, run_us, now_ms);
     if (!k->slow && !overdue) {
         pool->ratio_milli = toward(pool->ratio_milli, run_us * MILLI / (k->baseline_us + 500), 8);
         move_limit(pool, used);

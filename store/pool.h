@@ -5,7 +5,7 @@
 // connections between `min` and `max`.
 //
 // Limit: how many healthy statements run at once follows measured latency by Gradient2 (Netflix,
-// concurrency-limits: limit × tolerance × long/short + √limit, smoothed, only while the limit is used). As
+// concurrency-limits: limit × tolerance × long/short + √limit/2, smoothed, only while the limit is used). As
 // one pool serves statements of unlike cost, each sample is divided by its own kind's baseline before it
 // counts.
 //
@@ -32,6 +32,7 @@ struct pool_kind {
     uint32_t running, overdue; // overdue of the running
     uint64_t baseline_us;      // of a good run: falls fast, rises slowly
     uint64_t recent_us;
+    uint64_t rose_ms; // when the baseline last rose
     bool slow;
     bool background; // one at a time
 };
@@ -70,7 +71,7 @@ void pool_started(struct pool *pool, uint32_t kind);
 uint64_t pool_overdue_ns(const struct pool *pool, uint32_t kind, uint64_t now_ns);
 void pool_became_overdue(struct pool *pool, uint32_t kind);
 // It is over. `run_us` 0: nothing is to be learned from it.
-void pool_ended(struct pool *pool, uint32_t kind, bool overdue, uint64_t run_us);
+void pool_ended(struct pool *pool, uint32_t kind, bool overdue, uint64_t run_us, uint64_t now_ms);
 
 // ---- connections ----
 // Another connection is wanted and may be tried now. `waiting`: a job could start if there were one.

@@ -98,9 +98,9 @@ static void close_slot(struct postgres_slot *slot, bool over)
     postgres_connection_close(&slot->connection);
     if (slot->running) {
         service->ghosts = service->ghosts || !over;
-        uint64_t run_ns = slot->cancelled_ns > 0 ? clock_mono_ns() - slot->begun_ns : 0;
-        pool_ended(&service->pool, slot->kind, slot->overdue, run_ns / 1000);
-        gate_leave(&service->gate, &slot->ticket, run_ns > 0, clock_mono_ns() / 1000u);
+        uint64_t now_ns = clock_mono_ns(), run_ns = slot->cancelled_ns > 0 ? now_ns - slot->begun_ns : 0;
+        pool_ended(&service->pool, slot->kind, slot->overdue, run_ns / 1000u, now_ns / 1000000u);
+        gate_leave(&service->gate, &slot->ticket, run_ns > 0, now_ns / 1000u);
         postgres_call_release(&slot->call);
         slot->running = false;
     }
@@ -274,7 +274,8 @@ static void on_done(struct postgres_connection *connection, enum postgres_failur
     if (discard) {
         close_slot(slot, true);
     } else {
-        pool_ended(&service->pool, slot->kind, slot->overdue, (now_ns - slot->begun_ns) / 1000);
+        pool_ended(&service->pool, slot->kind, slot->overdue, (now_ns - slot->begun_ns) / 1000u,
+                   now_ns / 1000000u);
         gate_leave(&service->gate, &slot->ticket, true, now_ns / 1000u);
         postgres_call_release(&slot->call);
         slot->running = false;

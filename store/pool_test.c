@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: ISC
+// The pool's decisions, with time and randomness driven.
+#include "store/pool.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+
+static uint64_t now_ms;
+
+static struct pool fresh(void)
+{
+    struct pool pool;
+    pool_init(&pool, 4, 1, 4, 16);
+    return pool;
+}
+
+static void run(struct pool *pool, uint32_t kind, uint64_t run_us, unsigned times)
+{
+    for (unsigned i = 0; i < times; i++) {
+        pool_started(pool, kind);
+        pool_ended(pool, kind, false, run_us, now_ms += 10);
+    }
+}
+
+static void connect_one(struct pool *pool)
+{
+    pool_connecting(pool);
+    pool_connected(pool);
+}
+
+static void one_attempt_at_a_time_and_no_more_than_run(void **state)
+{
+    (void)state;
+    struct pool pool = fresh();
+    assert_true(pool_may_connect(&pool, 0, false)); // the least is kept open
+    pool_connecting(&pool);
+    assert_false(pool_may_connect(&pool, 0, true));
+    pool_connected(&pool);
+    assert_false(pool_may_connect(&pool, 0, false));
+    assert_false(pool_may_connect(&pool, 0, true)); // it is idle
+    for (uint32_t i = 1; i < 4; i++) {
+        pool_started(&pool, 0);
+        assert_true(pool_may_connect(&pool, 0, true));
+        connect_one(&pool);
+    }
+    pool_started(&pool, 1);
+    assert_false(pool_may_connect(&pool, 0, true)); // as many as the limit
+    assert_int_equal(pool.open, 4);
+}
+
+static void no_kind_takes_all_and_a_slow_one_takes_one(void **state)
+{
+    (void)state;
+    struct pool pool = fresh();
+    assert_int_equal(pool_share(&pool, 0), 3);
+    run(&pool, 0, 800, 50);
+    run(&pool, 0, 150000, 3); // its index is gone
+    assert_true(pool.kind[0].slow);
+    assert_int_equal(pool_share(&pool, 0), 1);
+    assert_int_equal(pool_share(&pool, 1), 3); // the others are as they were
+    run(&pool, 0, 150000, 400);                // a minute of it
+    assert_int_equal(pool_share(&pool, 0), 1);
+    run(&pool, 0, 800, 30); // it is back
+    assert_int_equal(pool_share(&pool, 0), 3);
+}
+
+static void what_is_overdue_holds_its_kind_back_and_not_the_others(void **state)
+{
+    (void)state;
+    struct pool pool = fresh();
+    for (uint32_t i = 0; i < 4; i++) {
+        connect_one(&pool);
+    }
+    assert_int_equal(pool_overdue_ns(&pool, 2, 0), 18000000); // 8 × 1 ms + 10 ms
+    for (uint32_t i = 0; i < 3; i++) {
+        pool_started(&pool, 2);
+    }
+    pool_became_overdue(&pool, 2);
+    assert_int_equal(pool_share(&pool, 2), 1);
+    pool_started(&pool, 1);
+    assert_true(pool_may_connect(&pool, 0, true)); // a connection beyond the limit stands in
+    pool_ended(&pool, 2, true, 0, 0);
+    assert_int_equal(pool.overdue, 0);
+    assert_int_equal(pool_share(&pool, 2), 3);
+}
+
+static void the_limit_falls_when_everything_slows_down_and_rises_again(void **state)
+{
+    (void)state;
+    struct pool pool = fresh();
+    run(&pool, 0, 1000, 100);
+    uint32_t before = pool_limit(&pool);
+    for (unsigned i = 0; i < 300; i++) { // three at work: four times as slow, but not above what is "slow"
+        pool_started(&pool, 0);
+        pool_started(&pool, 1);
+        pool_started(&pool, 2);
+        pool_ended(&pool, 0, false, 5500, now_ms += 1);
+        pool_ended(&pool, 1, false, 5500, now_ms += 1);
+        pool_ended(&pool, 2, false, 5500, now_ms += 1);
+    }
+    uint32_t low = pool_limit(&pool);
+    assert_true(low < before);
+    for (unsigned i = 0; i < 600; i++) {
+        for (uint32_t k = 0; k < 4; k++) {
+            pool_started(&pool, k);
+            pool_started(&pool, k);
+        }
+        for (uint32_t k = 0; k < 4; k++) {
+            pool_ended(&pool, k, false, 900, now_ms += 1);
+            pool_ended(&pool, k, false, 900, now_ms += 1);
+        }
+    }
+    assert_true(pool_limit(&pool) > low);
+    assert_true(pool_limit(&pool) <= pool.limit_max);
+}
+
+static void a_limit_that_is_not_used_stays(void **state)
+{
+    (void)state;
+    struct pool pool = fresh();
+    run(&pool, 0, 1000, 1000); // one at a time
+    assert_int_equal(pool_limit(&pool), 4);
+}
+
+static void three_failures_open_the_breaker_and_one_probe_closes_it(void **state)
+{
+    (void)state;
+    struct pool pool = fresh();
+    pool_failed(&pool, 1000, 0);
+    pool_failed(&pool, 1000, 0);
+    assert_true(pool_is_up(&pool));
+    pool_worked(&pool); // in a row only
+    pool_failed(&pool, 1000, 0);
+    pool_failed(&pool, 1000, 0);
+    assert_true(pool_is_up(&pool));
+    pool_failed(&pool, 1000, UINT32_MAX);
+    assert_false(pool_is_up(&pool));
+    assert_false(pool_may_connect(&pool, 1000, true));
+    assert_false(pool_may_probe(&pool, 1000));
+    assert_true(pool_may_probe(&pool, 1000 + POOL_BACKOFF_MIN_MS));
+    assert_false(pool_may_probe(&pool, 9000)); // one
+    pool_connecting(&pool);
+    pool_connect_failed(&pool, 1100, UINT32_MAX);
+    assert_false(pool_may_probe(&pool, 1100 + 2 * POOL_BACKOFF_MIN_MS - 1));
+    assert_true(pool_may_probe(&pool, 1100 + 2 * POOL_BACKOFF_MIN_MS));
+    pool_worked(&pool);
+    assert_true(pool_is_up(&pool));
+    assert_true(pool_may_connect(&pool, 1200, false)); // at once
+}
+
+static void the_backoff_is_jittered_and_bounded(void **state)
+{
+    (void)state;
+    struct pool pool = fresh();
+    pool_trip(&pool, 0, 0);
+    for (unsigned i = 0; i < 40; i++) {
+        assert_true(pool_may_probe(&pool, pool.connect_at_ms));
+        pool_connecting(&pool);
+        pool_connect_failed(&pool, 1000, UINT32_MAX);
+        assert_true(pool.connect_at_ms <= 1001 + POOL_BACKOFF_MAX_MS);
+    }
+    assert_true(pool.connect_at_ms >= 1000 + POOL_BACKOFF_MAX_MS - 1);
+    assert_true(pool_may_probe(&pool, pool.connect_at_ms));
+    pool_connecting(&pool);
+    pool_connect_failed(&pool, 1000, 0);
+    assert_int_equal(pool.connect_at_ms, 1001); // full jitter: from nothing on
+}
+
+static void a_server_without_room_is_no_failure(void **state)
+{
+    (void)state;
+    struct pool pool = fresh();
+    connect_one(&pool);
+    connect_one(&pool);
+    pool_started(&pool, 0);
+    pool_started(&pool, 1);
+    assert_true(pool_may_connect(&pool, 0, true));
+    pool_connecting(&pool);
+    pool_crowded(&pool, 0);
+    assert_true(pool_is_up(&pool));
+    assert_false(pool_may_connect(&pool, POOL_CROWDED_MS - 1, true));
+    assert_true(pool_may_connect(&pool, POOL_CROWDED_MS, true));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(one_attempt_at_a_time_and_no_more_than_run),
+        cmocka_unit_test(no_kind_takes_all_and_a_slow_one_takes_one),
+        cmocka_unit_test(what_is_overdue_holds_its_kind_back_and_not_the_others),
+        cmocka_unit_test(the_limit_falls_when_everything_slows_down_and_rises_again),
+        cmocka_unit_test(a_limit_that_is_not_used_stays),
+        cmocka_unit_test(three_failures_open_the_breaker_and_one_probe_closes_it),
+        cmocka_unit_test(the_backoff_is_jittered_and_bounded),
+        cmocka_unit_test(a_server_without_room_is_no_failure),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
