@@ -110,7 +110,7 @@ void postgres_attempt_failed(struct postgres_service *service, enum postgres_fai
         return;
     }
     service->addresses.count = 0;
-    if (failure == POSTGRES_FAILED_CROWDED && service->pool.open > 0) {
+    if (failure == POSTGRES_FAILED_CROWDED && (service->pool.open > 0 || !service->attempt_reserved)) {
         pool_crowded(&service->pool, now_ms);
         return;
     }

@@ -133,6 +133,7 @@ static void run(struct postgres_slot *slot, struct postgres_job *job)
     slot->begun_ns = clock_mono_ns();
     slot->job = job;
     slot->ticket = job->ticket;
+    job->ticket = (struct gate_ticket){0}; // it may have to enter again
     slot->kind = job->kind;
     slot->cancelled_ns = 0;
     slot->overdue = false;
