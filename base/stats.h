@@ -16,7 +16,7 @@
 
 enum {
     STATS_MAGIC = 0x73746179, // "stay"
-    STATS_FORMAT = 1,
+    STATS_FORMAT = 2,
     STATS_OCTAVES = 41,    // histograms tell values apart up to 2^41 (37 minutes in ns)
     STATS_SUB_BUCKETS = 8, // per octave: at most 12.5 % wide
     STATS_BUCKETS = (STATS_OCTAVES - 2) * STATS_SUB_BUCKETS,
@@ -149,7 +149,50 @@ enum {
     X(restarts_left, counter, "restarts", "why=\"left\"", "Processes started again") \
     X(penalties, counter, "penalties", "", "Sources refused because their requests kept crashing a front") \
     X(reloads_done, counter, "reloads", "outcome=\"done\"", "Reloads of the configuration") \
-    X(reloads_failed, counter, "reloads", "outcome=\"failed\"", "Reloads of the configuration")
+    X(reloads_failed, counter, "reloads", "outcome=\"failed\"", "Reloads of the configuration") \
+    X(cache_sessions_hits, counter, "cache_requests", "cache=\"sessions\",answer=\"hit\"", "Requests to a cache by answer") \
+    X(cache_sessions_misses, counter, "cache_requests", "cache=\"sessions\",answer=\"miss\"", "Requests to a cache by answer") \
+    X(cache_unknown_tokens_hits, counter, "cache_requests", "cache=\"unknown_tokens\",answer=\"hit\"", "Requests to a cache by answer") \
+    X(cache_unknown_tokens_misses, counter, "cache_requests", "cache=\"unknown_tokens\",answer=\"miss\"", "Requests to a cache by answer") \
+    X(cache_sources_hits, counter, "cache_requests", "cache=\"sources\",answer=\"hit\"", "Requests to a cache by answer") \
+    X(cache_sources_misses, counter, "cache_requests", "cache=\"sources\",answer=\"miss\"", "Requests to a cache by answer") \
+    X(cache_throttles_hits, counter, "cache_requests", "cache=\"throttles\",answer=\"hit\"", "Requests to a cache by answer") \
+    X(cache_throttles_misses, counter, "cache_requests", "cache=\"throttles\",answer=\"miss\"", "Requests to a cache by answer") \
+    X(cache_statements_hits, counter, "cache_requests", "cache=\"statements\",answer=\"hit\"", "Requests to a cache by answer") \
+    X(cache_statements_misses, counter, "cache_requests", "cache=\"statements\",answer=\"miss\"", "Requests to a cache by answer") \
+    X(cache_pages_hits, counter, "cache_requests", "cache=\"pages\",answer=\"hit\"", "Requests to a cache by answer") \
+    X(cache_pages_misses, counter, "cache_requests", "cache=\"pages\",answer=\"miss\"", "Requests to a cache by answer") \
+    X(cache_unknown_tokens_evictions, counter, "cache_evictions", "cache=\"unknown_tokens\"", "Entries still of use that made room for others") \
+    X(cache_sources_evictions, counter, "cache_evictions", "cache=\"sources\"", "Entries still of use that made room for others") \
+    X(cache_throttles_evictions, counter, "cache_evictions", "cache=\"throttles\"", "Entries still of use that made room for others") \
+    X(cache_sessions_entries, gauge, "cache_entries", "cache=\"sessions\"", "Entries of a cache") \
+    X(cache_unknown_tokens_entries, gauge, "cache_entries", "cache=\"unknown_tokens\"", "Entries of a cache") \
+    X(cache_sources_entries, gauge, "cache_entries", "cache=\"sources\"", "Entries of a cache") \
+    X(cache_throttles_entries, gauge, "cache_entries", "cache=\"throttles\"", "Entries of a cache") \
+    X(cache_statements_entries, gauge, "cache_entries", "cache=\"statements\"", "Entries of a cache") \
+    X(cache_pages_entries, gauge, "cache_entries", "cache=\"pages\"", "Entries of a cache") \
+    X(cache_sessions_capacity, gauge, "cache_capacity", "cache=\"sessions\"", "Entries that a cache has room for") \
+    X(cache_unknown_tokens_capacity, gauge, "cache_capacity", "cache=\"unknown_tokens\"", "Entries that a cache has room for") \
+    X(cache_sources_capacity, gauge, "cache_capacity", "cache=\"sources\"", "Entries that a cache has room for") \
+    X(cache_throttles_capacity, gauge, "cache_capacity", "cache=\"throttles\"", "Entries that a cache has room for") \
+    X(cache_statements_capacity, gauge, "cache_capacity", "cache=\"statements\"", "Entries that a cache has room for") \
+    X(cache_pages_capacity, gauge, "cache_capacity", "cache=\"pages\"", "Entries that a cache has room for") \
+    X(hash_memory_used, gauge, "hash_memory_bytes", "state=\"used\"", "Memory of password hashes being computed, and what they may take") \
+    X(hash_memory_budget, gauge, "hash_memory_bytes", "state=\"budget\"", "Memory of password hashes being computed, and what they may take") \
+    X(capacity_connections, gauge, "capacity", "resource=\"connections\"", "Bound of a resource, in its own unit") \
+    X(capacity_requests, gauge, "capacity", "resource=\"requests\"", "Bound of a resource, in its own unit") \
+    X(capacity_flows, gauge, "capacity", "resource=\"flows\"", "Bound of a resource, in its own unit") \
+    X(capacity_hash_gate, gauge, "capacity", "resource=\"hash_gate\"", "Bound of a resource, in its own unit") \
+    X(capacity_tombstones, gauge, "capacity", "resource=\"tombstones\"", "Bound of a resource, in its own unit") \
+    X(capacity_ends, gauge, "capacity", "resource=\"ends\"", "Bound of a resource, in its own unit") \
+    X(capacity_store_queue, gauge, "capacity", "resource=\"store_queue\"", "Bound of a resource, in its own unit") \
+    X(capacity_database_connections, gauge, "capacity", "resource=\"database_connections\"", "Bound of a resource, in its own unit") \
+    X(capacity_hash_queue, gauge, "capacity", "resource=\"hash_queue\"", "Bound of a resource, in its own unit") \
+    X(capacity_sessions, gauge, "capacity", "resource=\"sessions\"", "Bound of a resource, in its own unit") \
+    X(machine_memory_used, gauge, "machine_memory_bytes", "state=\"used\"", "Memory of the machine or of the control group, by its limit") \
+    X(machine_memory_limit, gauge, "machine_memory_bytes", "state=\"limit\"", "Memory of the machine or of the control group, by its limit") \
+    X(machine_processors_used, gauge, "machine_processors_millis", "state=\"used\"", "Thousandths of a processor that stayd uses, and that it may use") \
+    X(machine_processors_limit, gauge, "machine_processors_millis", "state=\"limit\"", "Thousandths of a processor that stayd uses, and that it may use")
 
 // Histograms of time in nanoseconds: identifier, family, labels, help.
 #define STATS_HISTOGRAMS(X) \

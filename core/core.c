@@ -80,7 +80,8 @@ struct core *core_new(const struct core_settings *settings, struct sessions_writ
     bytes_init(&core->audit_sent, 32768);
     bytes_init(&core->seen, 32768);
     bytes_init(&core->seen_sent, 32768);
-    gate_init(&core->hash_gate, HASH_CLASSES, 0, 1024, GATE_HOLD_US, GATE_TARGET_US, GATE_INTERVAL_US);
+    gate_init(&core->hash_gate, HASH_CLASSES, 0, CORE_HASH_WAITING_MAX, GATE_HOLD_US, GATE_TARGET_US,
+              GATE_INTERVAL_US);
     return core;
 }
 
@@ -441,6 +442,11 @@ void core_tick(struct core *core, struct core_time now)
     core->counters.gate_waiting = core->hash_gate.waiting;
     core->counters.tombstones = core->tombstones.count;
     core->counters.ends_pending = sessions_pending_count(core->tables);
+    struct throttle_counts throttles = throttle_counts(core->throttle);
+    core->counters.cache_throttles_hits = throttles.hits;
+    core->counters.cache_throttles_misses = throttles.misses;
+    core->counters.cache_throttles_evictions = throttles.evictions;
+    core->counters.cache_throttles_entries = throttles.entries;
 }
 
 bool core_drain(struct core *core)

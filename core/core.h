@@ -11,6 +11,7 @@
 
 enum {
     CORE_FLOWS_MAX = 4096,
+    CORE_HASH_WAITING_MAX = 1024, // of each class
     CORE_PEERS_MAX = 256, // fronts, and as many stayctl connections
     CORE_TICK_MS = 50,    // how often core_tick wants to be called
 };
@@ -47,7 +48,8 @@ struct core_settings {
     X(flows_active) X(flows_refused) X(flows_timed_out) X(sessions_granted) \
     X(sessions_ended) X(sessions_expired) X(lookups_found) X(lookups_none) \
     X(lookups_failed) X(tombstones) X(ends_pending) X(gate_waiting) \
-    X(gate_refused) X(gate_expired) X(gate_entered)
+    X(gate_refused) X(gate_expired) X(gate_entered) \
+    X(cache_throttles_hits) X(cache_throttles_misses) X(cache_throttles_evictions) X(cache_throttles_entries)
 // clang-format on
 struct core_counters {
 #define X(name) uint64_t name;

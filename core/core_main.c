@@ -7,6 +7,8 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/shared.h"
+#include "core/throttle.h"
+#include "core/tombstone.h"
 #include "sessions/seen.h"
 #include "wire/child.h"
 
@@ -303,6 +305,12 @@ static void publish(void)
         stats_set(STATS_sessions_table_bytes, counts.sessions_bytes);
         stats_set(STATS_accounts_live, counts.accounts);
         stats_set(STATS_accounts_table_bytes, counts.accounts_bytes);
+        stats_set(STATS_cache_sessions_entries, counts.sessions);
+        stats_set(STATS_cache_throttles_capacity, THROTTLE_PLACES);
+        stats_set(STATS_capacity_flows, CORE_FLOWS_MAX);
+        stats_set(STATS_capacity_hash_gate, CORE_HASH_WAITING_MAX);
+        stats_set(STATS_capacity_tombstones, TOMBSTONE_PLACES);
+        stats_set(STATS_capacity_ends, SESSIONS_PENDING_MAX);
     }
 }
 

@@ -18,6 +18,7 @@ struct place {
 
 struct throttle {
     uint8_t secret[crypto_shorthash_siphashx24_KEYBYTES];
+    struct throttle_counts counts;
     struct place place[THROTTLE_PLACES];
 };
 
@@ -48,6 +49,11 @@ void throttle_free(struct throttle **throttle)
         free(*throttle);
         *throttle = NULL;
     }
+}
+
+struct throttle_counts throttle_counts(const struct throttle *throttle)
+{
+    return throttle->counts;
 }
 
 struct throttle_key throttle_key_of(const struct throttle *throttle, enum throttle_kind kind,
@@ -143,6 +149,8 @@ uint32_t throttle_wait_ms(struct throttle *throttle, enum throttle_kind kind, st
 {
     (void)kind;
     struct place *place = find(throttle, key);
+    throttle->counts.hits += place != NULL;
+    throttle->counts.misses += place == NULL && !is_no_key(key);
     if (place == NULL) {
         return 0;
     }
@@ -160,6 +168,8 @@ void throttle_charge(struct throttle *throttle, enum throttle_kind kind, struct 
     struct place *place = find(throttle, key);
     if (place == NULL) {
         place = make_room(throttle, key, now_ms);
+        throttle->counts.entries += place->kind == 0;
+        throttle->counts.evictions += place->kind != 0 && place->failures >= 1;
         *place = (struct place){.key = key, .kind = (uint32_t)kind, .since_ms = now_ms};
     }
     age(place, now_ms);
@@ -182,6 +192,7 @@ void throttle_clear(struct throttle *throttle, struct throttle_key key)
 {
     struct place *place = find(throttle, key);
     if (place != NULL) {
+        throttle->counts.entries--;
         *place = (struct place){0};
     }
 }

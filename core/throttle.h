@@ -28,9 +28,17 @@ struct throttle_key {
 
 struct throttle;
 
+// Since the beginning; entries: now.
+struct throttle_counts {
+    uint64_t hits, misses;
+    uint64_t evictions; // of keys whose failures still counted
+    uint32_t entries;
+};
+
 // NULL without memory. `secret` keys the hash of names (16 bytes used).
 struct throttle *throttle_new(const struct hash32 *secret);
 void throttle_free(struct throttle **throttle);
+struct throttle_counts throttle_counts(const struct throttle *throttle);
 
 struct throttle_key throttle_key_of(const struct throttle *throttle, enum throttle_kind kind,
                                     struct view name);

@@ -80,6 +80,7 @@ enum exchange_session exchange_session(struct exchange *exchange)
     if (check == SESSIONS_MISS) {
         return lookup_session(exchange);
     }
+    stats_count(STATS_cache_sessions_hits);
     if (check == SESSIONS_INVALID) {
         return EXCHANGE_ANONYMOUS;
     }

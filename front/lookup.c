@@ -21,6 +21,7 @@ struct lookups {
         uint64_t trace;
         struct ask *ask;
     } under_way[1024];
+    uint32_t counted_s; // when the entries were counted
     // The last answer.
     bool has_answer;
     uint8_t outcome;
@@ -70,6 +71,31 @@ static bool identity_from(const struct wire_account_public *row, struct sessions
     return (out->account_flags & ACCOUNT_DISABLED) == 0;
 }
 
+// At most once a second, and only while unknown tokens come.
+static void count_remembered(struct lookups *lookups, uint32_t now_s)
+{
+    uint64_t entries = 0;
+    if (lookups->counted_s == now_s) {
+        return;
+    }
+    lookups->counted_s = now_s;
+    for (size_t i = 0; i < LOOKUP_REMEMBERED; i++) {
+        entries += lookups->remembered[i].until_s > now_s;
+    }
+    stats_set(STATS_cache_unknown_tokens_entries, entries);
+}
+
+static void remember(struct lookups *lookups, const uint8_t key[32], uint32_t now_s)
+{
+    struct remembered *place = remembered_place(lookups, key);
+    if (place->until_s > now_s && memcmp(place->key, key, 32) != 0) {
+        stats_count(STATS_cache_unknown_tokens_evictions);
+    }
+    memcpy(place->key, key, 32);
+    place->until_s = now_s + LOOKUP_FORGET_S;
+    count_remembered(lookups, now_s);
+}
+
 static void note_answer(struct lookups *lookups, const uint8_t key[32], const struct wire_reply *reply,
                         uint32_t now_s)
 {
@@ -80,13 +106,14 @@ static void note_answer(struct lookups *lookups, const uint8_t key[32], const st
     memcpy(lookups->key, key, 32);
     lookups->identity = NULL;
     if (reply->outcome == WIRE_REFUSED && reply->reason != WIRE_THROTTLED) {
-        struct remembered *place = remembered_place(lookups, key);
-        memcpy(place->key, key, 32);
-        place->until_s = now_s + LOOKUP_FORGET_S;
+        remember(lookups, key, now_s);
         stats_count(STATS_lookups_none);
         return;
     }
     stats_count(reply->outcome == WIRE_GRANTED ? STATS_lookups_found : STATS_lookups_failed);
+    if (reply->outcome == WIRE_GRANTED) { // the table should have had it
+        stats_count(STATS_cache_sessions_misses);
+    }
     while (rows.size > 0 && lookups->identity == NULL) {
         struct wire_session_public session;
         if (wire_account_public_next(&rows, &account)) {
@@ -147,8 +174,10 @@ enum exchange_session lookup_session(struct exchange *exchange)
     const struct remembered *place = remembered_place(lookups, key);
     if (place->until_s > front_mono_s(front) && memcmp(place->key, key, 32) == 0) {
         stats_count(STATS_lookups_remembered);
+        stats_count(STATS_cache_unknown_tokens_hits);
         return EXCHANGE_ANONYMOUS;
     }
+    stats_count(STATS_cache_unknown_tokens_misses);
     if (asks_crowded(front)) {
         return EXCHANGE_UNKNOWN;
     }
@@ -183,6 +212,7 @@ void lookup_answer_forget(struct front *front)
 bool lookups_init(struct front *front)
 {
     front->lookups = calloc(1, sizeof(*front->lookups));
+    stats_set(STATS_cache_unknown_tokens_capacity, LOOKUP_REMEMBERED);
     return front->lookups != NULL;
 }
 

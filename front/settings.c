@@ -4,6 +4,9 @@
 // 2. The TLS key leaves with the packet it came in: only OpenSSL keeps it.
 #include "front/settings.h"
 
+#include "base/stats.h"
+#include "front/ask.h"
+
 #include <assert.h>
 
 #define SLICE_MAX 65536
@@ -107,6 +110,8 @@ static void take_limits(struct settings *settings, const struct wire_front_confi
 {
     settings->limits = http_limits_default;
     settings->connections_max = config->connections_max > 0 ? config->connections_max : 10000;
+    stats_set(STATS_capacity_connections, settings->connections_max);
+    stats_set(STATS_capacity_requests, ASKS_MAX);
     settings->connections_per_source_max =
         config->connections_per_source_max > 0 ? config->connections_per_source_max : 256;
     settings->header_timeout_ms = config->header_timeout_ms > 0 ? config->header_timeout_ms : 10000;

@@ -4,13 +4,17 @@
 #include "front/sources.h"
 
 #include "base/network.h"
+#include "base/stats.h"
 
-#define WAYS 8
-#define SETS (SOURCES_MAX / WAYS)
+#define WAYS            8
+#define SOURCES_WORTH_S (SOURCES_MISS_MAX / SOURCES_MISS_RATE) // after it a record says what a new one does
+#define SETS            (SOURCES_MAX / WAYS)
 
 bool sources_init(struct sources *sources, uint64_t seed)
 {
     sources->seed = seed;
+    sources->entries = 0;
+    stats_set(STATS_cache_sources_capacity, SOURCES_MAX);
     sources->table = calloc(SOURCES_MAX, sizeof(struct source));
     return sources->table != NULL;
 }
@@ -51,8 +55,10 @@ struct source *sources_get(struct sources *sources, struct id16 address, uint32_
     address = network_of(address);
     struct source *found = find(sources, address);
     if (found != NULL) {
+        stats_count(STATS_cache_sources_hits);
         return found;
     }
+    stats_count(STATS_cache_sources_misses);
     struct source *set = set_of(sources, &address);
     struct source *best = NULL;
     for (size_t i = 0; i < WAYS; i++) {
@@ -64,7 +70,12 @@ struct source *sources_get(struct sources *sources, struct id16 address, uint32_
             best = &set[i];
         }
     }
+    if (best == NULL || (best->used && now_s < best->miss_at_s + SOURCES_WORTH_S)) {
+        stats_count(STATS_cache_sources_evictions); // or this one goes uncounted
+    }
     if (best != NULL) {
+        sources->entries += !best->used;
+        stats_set(STATS_cache_sources_entries, sources->entries);
         *best = (struct source){
             .address = address, .used = true, .misses_left = SOURCES_MISS_MAX, .miss_at_s = now_s};
     }

@@ -24,6 +24,7 @@ struct source {
 struct sources {
     struct source *table;
     uint64_t seed;
+    uint32_t entries; // places in use
 };
 
 [[nodiscard]] bool sources_init(struct sources *sources, uint64_t seed);

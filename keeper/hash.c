@@ -126,6 +126,7 @@ static void count_load(struct hash *hash)
     struct crew_load load = crew_load(hash->crew);
     stats_set(STATS_hash_queued, load.waiting);
     stats_set(STATS_hash_busy, load.busy);
+    stats_set(STATS_hash_memory_used, load.cost * 1024);
 }
 
 static void answer(struct hash *hash, const struct job *job)
@@ -326,6 +327,8 @@ static void bounds_set(struct hash *hash, struct hash_bounds bounds, bool later)
     crew_set_bounds(hash->crew, hash->bounds.workers,
                     bounds.budget_kib == 0 ? UINT64_MAX : bounds.budget_kib);
     stats_set(STATS_hash_workers, hash->bounds.workers);
+    stats_set(STATS_hash_memory_budget, (uint64_t)bounds.budget_kib * 1024);
+    stats_set(STATS_capacity_hash_queue, hash->waiting_max);
     if (later && before != hash->bounds.workers) {
         (void)CHANNEL_SAY(&hash->core, hash_state, .workers = (uint16_t)hash->bounds.workers,
                           .queue_max = (uint16_t)hash->waiting_max, .later = 1);

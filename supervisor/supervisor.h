@@ -74,6 +74,7 @@ struct supervisor {
     struct slices_files files;
     struct slices slices;
     struct sizing_follow sizing;
+    uint64_t looked_ns, spent_ns; // when the machine was looked at; processor time of all until then
     struct folders folders;
     struct spawn spawn;
     struct memory stats; // its own page

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: ISC
 // stayd-watch: sees every process's figures and shows them on the ops listener. On nobody's path: a request
 // is served the same while watch is away.
+#include "base/clock.h"
 #include "base/log.h"
+#include "watch/caches.h"
 #include "watch/server.h"
 #include "wire/child.h"
 
@@ -12,7 +14,25 @@ static struct watch_process {
     struct incidents incidents;
     struct ops ops;
     struct server server;
+    struct caches caches;
+    ev_timer sample, look;
 } process;
+
+static void on_sample(struct ev_loop *loop, ev_timer *timer, int revents)
+{
+    (void)loop;
+    (void)timer;
+    (void)revents;
+    saturation_sample(&process.ops.saturation, &process.watched);
+}
+
+static void on_look(struct ev_loop *loop, ev_timer *timer, int revents)
+{
+    (void)loop;
+    (void)timer;
+    (void)revents;
+    caches_look(&process.caches, &process.watched, clock_mono_ns() / 1000000, caches_say);
+}
 
 static bool take_config(void *context, struct view packet, bool again)
 {
@@ -62,6 +82,10 @@ static bool run(void *context)
 {
     struct watch_process *self = context;
     watched_add(&self->watched, STATS_ROLE_watch, child_index(), stats_here);
+    ev_timer_init(&self->sample, on_sample, SATURATION_SAMPLE_MS / 1000.0, SATURATION_SAMPLE_MS / 1000.0);
+    ev_timer_start(child_loop(), &self->sample);
+    ev_timer_init(&self->look, on_look, CACHES_LOOK_MS / 1000.0, CACHES_LOOK_MS / 1000.0);
+    ev_timer_start(child_loop(), &self->look);
     return true;
 }
 

@@ -11,6 +11,7 @@
 static const struct {
     const char *family;
     unsigned roles;
+    const char *labels; // of these rows only, by the beginning of their labels
 } users[] = {
     {"loop_turns", EVERYONE},
     {"messages", EVERYONE},
@@ -65,6 +66,25 @@ static const struct {
     {"restarts", ROLE(supervisor)},
     {"penalties", ROLE(supervisor)},
     {"reloads", ROLE(supervisor)},
+    {"cache_requests", ROLE(front), "cache=\"sessions\""},
+    {"cache_requests", ROLE(front), "cache=\"unknown_tokens\""},
+    {"cache_requests", ROLE(front), "cache=\"sources\""},
+    {"cache_requests", ROLE(core), "cache=\"throttles\""},
+    {"cache_requests", ROLE(store), "cache=\"statements\""},
+    {"cache_requests", 0, NULL},
+    {"cache_evictions", ROLE(core), "cache=\"throttles\""},
+    {"cache_evictions", ROLE(front), NULL},
+    {"cache_entries", ROLE(core), "cache=\"sessions\""},
+    {"cache_entries", ROLE(core), "cache=\"throttles\""},
+    {"cache_entries", ROLE(front), "cache=\"unknown_tokens\""},
+    {"cache_entries", ROLE(front), "cache=\"sources\""},
+    {"cache_entries", ROLE(store), "cache=\"statements\""},
+    {"cache_entries", 0, NULL},
+    {"cache_capacity", 0, NULL},
+    {"hash_memory_bytes", ROLE(hash), NULL},
+    {"capacity", 0, NULL},
+    {"machine_memory_bytes", ROLE(supervisor), NULL},
+    {"machine_processors_millis", ROLE(supervisor), NULL},
     {"request_seconds", ROLE(front)},
     {"stage_seconds", ROLE(front)},
 };
@@ -72,10 +92,12 @@ static const struct {
 // Powers of two of nanoseconds: 1 µs, 4 µs, ... 17 s.
 static const unsigned bucket_octaves[] = {10, 12, 14, 16, 18, 20, 22, 24, 25, 26, 27, 28, 29, 30, 31, 32, 34};
 
-static bool uses(const struct watched_page *page, const char *family)
+static bool uses(const struct watched_page *page, const char *family, const char *labels)
 {
     for (size_t i = 0; i < sizeof(users) / sizeof(users[0]); i++) {
-        if (strcmp(users[i].family, family) == 0) {
+        bool these =
+            users[i].labels == NULL || strncmp(labels, users[i].labels, strlen(users[i].labels)) == 0;
+        if (these && strcmp(users[i].family, family) == 0) {
             return (users[i].roles >> page->role & 1) != 0;
         }
     }
@@ -85,7 +107,7 @@ static bool uses(const struct watched_page *page, const char *family)
 // A name ends in its unit or has none.
 static const char *unit_of(const char *family)
 {
-    static const char *const units[] = {"milliseconds", "seconds", "bytes"};
+    static const char *const units[] = {"milliseconds", "seconds", "bytes", "millis"};
     for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
         size_t family_size = strlen(family);
         size_t unit_size = strlen(units[i]);
@@ -142,7 +164,7 @@ static void write_counters(struct bytes *out, const struct watched *watched)
                 continue;
             }
             uint64_t value = stats_read(page->page, (enum stats_counter)i);
-            if (value != 0 || uses(page, row->family)) {
+            if (value != 0 || uses(page, row->family, row->labels)) {
                 sample_u64(out, row->family, counter ? "_total" : "", page, row->labels, value);
             }
         }
@@ -203,7 +225,7 @@ static void write_histograms(struct bytes *out, const struct watched *watched)
                 continue;
             }
             const struct stats_times *times = &page->page->times[i];
-            if (uses(page, row->family) || stats_times_count(times) > 0) {
+            if (uses(page, row->family, row->labels) || stats_times_count(times) > 0) {
                 write_times(out, row, page, times);
             }
         }
@@ -287,7 +309,8 @@ static void write_tables(struct bytes *out, const struct watched *watched)
           counts.core_generation);
 }
 
-void metrics_write(struct bytes *out, const struct watched *watched, const struct watched_now *now)
+void metrics_write(struct bytes *out, const struct watched *watched, const struct saturation *saturation,
+                   const struct watched_now *now)
 {
     head(out, "build", "info", "The version that runs");
     bytes_append_format(out, "stayd_build_info{version=\"%s\"} 1\n", watched->version);
@@ -295,6 +318,7 @@ void metrics_write(struct bytes *out, const struct watched *watched, const struc
     plain(out, "fronts_configured", "Fronts that should be up", watched->fronts);
     write_processes(out, watched, now);
     write_tables(out, watched);
+    saturation_write(out, saturation, watched);
     write_counters(out, watched);
     write_requests(out, watched);
     write_histograms(out, watched);

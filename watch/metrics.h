@@ -9,12 +9,14 @@
 #ifndef WATCH_METRICS_H
 #define WATCH_METRICS_H
 
+#include "watch/saturation.h"
 #include "watch/watched.h"
 
 #define METRICS_SIZE_MAX     (4u << 20)
 #define METRICS_CONTENT_TYPE "application/openmetrics-text; version=1.0.0; charset=utf-8"
 
 // Appends the whole exposition, "# EOF" at its end; out->failed when it does not fit.
-void metrics_write(struct bytes *out, const struct watched *watched, const struct watched_now *now);
+void metrics_write(struct bytes *out, const struct watched *watched, const struct saturation *saturation,
+                   const struct watched_now *now);
 
 #endif

@@ -14,6 +14,8 @@ enum { FAMILIES_MAX = 256 };
 
 static const struct watched_now at = {.mono_ns = 100000000000u, .wall_ms = 1795215600000u};
 
+static struct saturation saturation; // no samples: of now
+
 static struct stats_page *page_new(enum stats_role role, uint32_t index)
 {
     struct stats_page *page = calloc(1, STATS_PAGE_SIZE);
@@ -48,7 +50,7 @@ static void write_all(struct bytes *out, struct stats_page *pages[static 3])
     watched_add(&watched, STATS_ROLE_core, 0, pages[1]);
     watched_add(&watched, STATS_ROLE_front, 0, pages[2]);
     bytes_init(out, METRICS_SIZE_MAX);
-    metrics_write(out, &watched, &at);
+    metrics_write(out, &watched, &saturation, &at);
     assert_false(out->failed);
     assert_true(bytes_append_byte(out, '\0'));
     out->size--;
@@ -204,7 +206,7 @@ static void a_page_of_another_format_is_passed_over(void **unused)
     watched_init(&watched);
     watched_add(&watched, STATS_ROLE_core, 0, page);
     bytes_init(&out, METRICS_SIZE_MAX);
-    metrics_write(&out, &watched, &at);
+    metrics_write(&out, &watched, &saturation, &at);
     assert_true(bytes_append_byte(&out, '\0'));
     assert_true(has(&out, "stayd_up{process=\"stayd-core\",index=\"0\"} 0\n"));
     assert_false(has(&out, "stayd_logins_total{"));

@@ -81,7 +81,7 @@ static void style(const struct asked *asked)
 static void metrics(const struct asked *asked)
 {
     stats_count(STATS_scrapes);
-    metrics_write(&asked->ops->body, asked->ops->watched, asked->now);
+    metrics_write(&asked->ops->body, asked->ops->watched, &asked->ops->saturation, asked->now);
     answer(asked, VIEW(METRICS_CONTENT_TYPE), false);
 }
 

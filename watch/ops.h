@@ -15,6 +15,7 @@
 struct ops {
     const struct watched *watched;
     const struct incidents *incidents;
+    struct saturation saturation; // sampled by the process
     struct http_date date;
     struct bytes body; // reused
 };
