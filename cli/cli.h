@@ -39,6 +39,7 @@ int session_list(struct cli *cli);
 int session_end(struct cli *cli);
 int audit_list(struct cli *cli);
 int store_backup(struct cli *cli);
+int store_check_db(struct cli *cli);
 int store_restore(struct cli *cli);
 int server_status(struct cli *cli);
 int load_storm(struct cli *cli);

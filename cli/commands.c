@@ -75,6 +75,13 @@ const struct command commands[] = {
     {"restore", NULL, "FILE", 1, 1, T(yes), store_restore, "put a backup in place of what is there",
      "stayd must be stopped.",
      "systemctl stop stayd && stayctl restore /var/backups/stayd-2026-11-20.db && systemctl start stayd\n"},
+    {"check-db", NULL, "", 0, 0, 0, store_check_db, "look whether the database is as stayd needs it",
+     "What a start of this stayd would change; which indexes are missing, with the statement that makes "
+     "each;\nand whether every statement finds its rows by the index it should. It changes nothing, and may "
+     "be "
+     "run\nwhile stayd serves. Exit code 1: something is slow, missing or in the way.",
+     "stayctl check-db\n"
+     "stayctl check-db --json | jq '.statements[] | select(.holds | not)'\n"},
     {"status", NULL, "", 0, 0, 0, server_status, "say whether stayd works, and what it holds", NULL,
      "stayctl status\n"
      "stayctl status --json | jq .sessions\n"},

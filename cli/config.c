@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: ISC
-// Looks for `data_dir` in stayd's configuration. Runs in stayctl.
+// Looks for a few keys in stayd's configuration. Runs in stayctl.
 // The rules of a line are stayd's own: `key = value`, `#` begins a comment, a value may stand in double
 // quotes with \" and \\; keys after a [section] are that section's. A relative path starts at the folder of
 // the file.
@@ -63,11 +63,29 @@ static bool from_folder_of(const char *file, const char *path, char *out, size_t
     return size >= 0 && (size_t)size < out_size;
 }
 
-static bool data_dir_found(struct cli_config *config, struct view text, bool *found)
+struct key {
+    const char *name;
+    char *out;    // CLI_PATH_MAX bytes
+    bool is_path; // from the folder of the file
+};
+
+static bool take_value(struct cli_config *config, const struct key *key, struct view text,
+                       unsigned line_number)
 {
     char value[CLI_PATH_MAX];
+    bool fine = value_of(text, value, sizeof(value)) && value[0] != '\0';
+    fine = fine && (key->is_path ? from_folder_of(config->file, value, key->out, CLI_PATH_MAX)
+                                 : view_to_cstr(view_of_cstr(value), key->out, CLI_PATH_MAX));
+    if (!fine) {
+        snprintf(config->problem, sizeof(config->problem), "%s:%u: %s is not a %s.", config->file,
+                 line_number, key->name, key->is_path ? "path" : "value");
+    }
+    return fine;
+}
+
+static bool read_keys(struct cli_config *config, struct view text, const struct key *keys, size_t count)
+{
     unsigned line_number = 0;
-    *found = false;
     while (text.size > 0) {
         struct view line = view_trim(view_cut(&text, '\n'));
         line_number++;
@@ -77,28 +95,34 @@ static bool data_dir_found(struct cli_config *config, struct view text, bool *fo
         if (line.size > 0 && line.data[0] == '[') {
             break;
         }
-        struct view key = view_trim(view_first(line, view_index(line, '=')));
-        if (!view_equal(key, VIEW("data_dir"))) {
-            continue;
+        size_t equals = view_index(line, '=');
+        struct view name = view_trim(view_first(line, equals));
+        for (size_t i = 0; i < count; i++) {
+            if (view_equal(name, view_of_cstr(keys[i].name)) &&
+                !take_value(config, &keys[i], view_from(line, equals + 1), line_number)) {
+                return false;
+            }
         }
-        if (!value_of(view_from(line, view_index(line, '=') + 1), value, sizeof(value)) || value[0] == '\0' ||
-            !from_folder_of(config->file, value, config->data_dir, sizeof(config->data_dir))) {
-            snprintf(config->problem, sizeof(config->problem), "%s:%u: data_dir is not a path.", config->file,
-                     line_number);
-            return false;
-        }
-        *found = true;
     }
     return true;
 }
 
 bool cli_config_read(struct cli_config *config, struct view text)
 {
-    bool found;
-    if (!data_dir_found(config, text, &found)) {
+    const struct key keys[] = {
+        {"data_dir", config->data_dir, true},
+        {"database", config->database, false},
+        {"database_password_file", config->database_password_file, true},
+        {"database_ca", config->database_ca, true},
+    };
+    config->database[0] = '\0';
+    config->database_password_file[0] = '\0';
+    config->database_ca[0] = '\0';
+    config->data_dir[0] = '\0';
+    if (!read_keys(config, text, keys, sizeof(keys) / sizeof(keys[0]))) {
         return false;
     }
-    if (!found &&
+    if (config->data_dir[0] == '\0' &&
         !from_folder_of(config->file, DATA_DIR_DEFAULT, config->data_dir, sizeof(config->data_dir))) {
         snprintf(config->problem, sizeof(config->problem), "%s: its path is too long.", config->file);
         return false;

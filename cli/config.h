@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: ISC
-// Finds stayd's configuration file and the one key that stayctl needs of it. Used by stayctl. Owns nothing.
-// The file is checked by stayd itself; here only `data_dir` is looked for, all else is passed over.
+// Finds stayd's configuration file and the few keys that stayctl needs of it. Used by stayctl. Owns nothing.
+// The file is checked by stayd itself; here only these keys are looked for, all else is passed over.
 #ifndef CLI_CONFIG_H
 #define CLI_CONFIG_H
 
@@ -9,8 +9,10 @@
 enum { CLI_PATH_MAX = 4096 };
 
 struct cli_config {
-    char file[CLI_PATH_MAX];     // the configuration
-    char data_dir[CLI_PATH_MAX]; // as stayd sees it
+    char file[CLI_PATH_MAX];                                              // the configuration
+    char data_dir[CLI_PATH_MAX];                                          // as stayd sees it
+    char database[CLI_PATH_MAX];                                          // "sqlite" or a URL
+    char database_password_file[CLI_PATH_MAX], database_ca[CLI_PATH_MAX]; // empty: not set
     char problem[CLI_PATH_MAX + 128];
 };
 

@@ -275,7 +275,8 @@ static void delete_loaded(struct core *core, struct flow *flow, const struct ans
                                     flow_next_epoch(core, &flow->account.id, flow->account.epoch), NULL)) {
         flow_unavailable(core, flow, WIRE_BUSY, 2);
     } else {
-        ASK_STORE(core, flow, deleted, store_account_delete, .id = flow->account.id);
+        ASK_STORE(core, flow, deleted, store_account_delete, .id = flow->account.id,
+                  .epoch = flow->end_epoch);
     }
 }
 

@@ -35,6 +35,8 @@ void admission_update(struct admission *admission, bool room)
     admission->accepted_milli = smooth(admission->accepted_milli, admission->accepted * per_second_milli);
     admission->alarm = admission->refused > 0 ? RECENT : admission->alarm - (admission->alarm > 0);
     admission->calm = room && admission->refused == 0 ? admission->calm + 1 : 0;
+    uint64_t owed = admission->owed + admission->turned_away + admission->refused;
+    admission->owed = owed > admission->accepted ? owed - admission->accepted : 0;
     admission->arrived = 0;
     admission->accepted = admission->refused = 0;
     uint32_t share = wanted_share(admission);
@@ -46,4 +48,12 @@ void admission_update(struct admission *admission, bool room)
         share = share < admission->share / 2 ? share : admission->share / 2;
     }
     admission->share = share;
+    admission->owed = share == 0 && admission->alarm == 0 ? 0 : admission->owed;
+}
+
+uint32_t admission_retry_after_s(const struct admission *admission)
+{
+    uint64_t rate_milli = admission->accepted_milli > 500 ? admission->accepted_milli : 500;
+    uint64_t seconds = admission->owed * 1000 / rate_milli;
+    return seconds < 1 ? 1 : seconds > 120 ? 120 : (uint32_t)seconds;
 }

@@ -26,6 +26,7 @@ struct admission {
     uint32_t share;       // of ADMISSION_ALL, that fronts refuse
     uint32_t calm;        // updates in a row without a refusal and with room
     uint32_t alarm;       // updates for which the last refusal is remembered
+    uint64_t owed;        // refused, and not accepted since: they come again
     uint32_t turned_away; // what the fronts refused since the last update, as far as can be told
 };
 
@@ -46,6 +47,8 @@ static inline void admission_untried(struct admission *admission)
 {
     admission->arrived--;
 }
+// When those who were refused will have been served, at the rate that is accepted: 1 to 120.
+uint32_t admission_retry_after_s(const struct admission *admission);
 // `room`: nobody waits where work is scarce, and there is a free place.
 void admission_update(struct admission *admission, bool room);
 

@@ -110,10 +110,10 @@ static struct told to_tell(const struct core *core, const struct pressure *press
     if (pressure->admission.share == 0) {
         return (struct told){0};
     }
-    bool hash = pressure->reason == WIRE_HASH_BUSY;
-    return (struct told){(uint16_t)pressure->admission.share, (uint8_t)pressure->reason,
-                         hash ? gate_retry_after_s(&core->hash_gate, class, 0)
-                              : store_retry_after_ms(core) / 1000};
+    uint32_t retry_after_s = pressure->reason == WIRE_HASH_BUSY
+                                 ? gate_retry_after_s(&core->hash_gate, class, 0)
+                                 : admission_retry_after_s(&pressure->admission);
+    return (struct told){(uint16_t)pressure->admission.share, (uint8_t)pressure->reason, retry_after_s};
 }
 
 static void encode(const struct core *core, struct bytes *packet)

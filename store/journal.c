@@ -246,6 +246,17 @@ uint64_t journal_end_account(struct journal *journal, struct id16 account, uint3
     return append(journal, &entry);
 }
 
+enum journal_state journal_state(const struct journal *journal, uint64_t sequence)
+{
+    if (sequence > journal->settled) {
+        return JOURNAL_UNSETTLED;
+    }
+    // Its file is there as long as it is not acknowledged, and not before it is settled.
+    const struct journal_segment *segment = journal_segment_of(journal, sequence);
+    bool lost = segment != NULL && !journal_bit(segment->entry, (uint32_t)(sequence - segment->first));
+    return lost ? JOURNAL_LOST : JOURNAL_DURABLE;
+}
+
 // ---- the database's side ---------------------------------------------------------------------------------
 
 void journal_postponed(struct journal *journal, uint64_t sequence)
@@ -327,6 +338,11 @@ struct journal_counts journal_count(const struct journal *journal)
     return counts;
 }
 
+static void show(const struct journal *journal)
+{
+    stats_set(STATS_journal_entries, journal_count(journal).unacknowledged);
+}
+
 static void wait_again(struct journal_segment *segment)
 {
     for (uint32_t word = 0; word < JOURNAL_WORDS; word++) {
@@ -353,6 +369,7 @@ bool journal_server(struct journal *journal, struct id16 server)
     if (segment != NULL) {
         mark(journal, segment);
     }
+    show(journal);
     return known;
 }
 
@@ -379,7 +396,7 @@ void journal_turn(struct journal *journal, uint64_t now_s)
         old++;
     }
     drop(journal, old);
-    stats_set(STATS_journal_entries, journal_count(journal).unacknowledged);
+    show(journal);
 }
 
 static void on_timer(struct ev_loop *loop, ev_timer *watcher, int revents)
@@ -482,6 +499,7 @@ bool journal_start(struct journal *journal)
     if (segment != NULL && journal->next == next) { // else the new segment has it
         mark(journal, segment);
     }
+    show(journal);
     ev_timer_start(journal->loop, &journal->timer);
     return journal_writer_start(&journal->writer);
 }

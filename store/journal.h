@@ -57,6 +57,9 @@ uint64_t journal_end_session(struct journal *journal, struct id16 selector);
 uint64_t journal_end_account(struct journal *journal, struct id16 account, uint32_t epoch,
                              const struct id16 *keep);
 
+// Is it on the disk?
+enum journal_state { JOURNAL_UNSETTLED, JOURNAL_DURABLE, JOURNAL_LOST };
+enum journal_state journal_state(const struct journal *journal, uint64_t sequence);
 // The database `server` has it; one that is not journal_server's counts as not having it.
 void journal_acknowledged(struct journal *journal, uint64_t sequence, struct id16 server);
 // The attempt came to nothing: the entry waits to be replayed.

@@ -2,17 +2,20 @@
 // The command line of stayd-store's offline tools, and the check.
 #include "store/offline.h"
 
+#include "store/check_db.h"
 #include "store/offline_file.h"
 
-static const char usage[] = "usage: stayd-store --backup DATA_DIR/store/stayd.db OUT\n"
-                            "       stayd-store --restore FILE DATA_DIR\n"
-                            "       stayd-store --check FILE\n"
-                            "stayctl backup, restore and check-db call it with the right paths.\n";
+static const char usage[] =
+    "usage: stayd-store --backup DATA_DIR/store/stayd.db OUT\n"
+    "       stayd-store --restore FILE DATA_DIR\n"
+    "       stayd-store --check FILE\n"
+    "       stayd-store --check-db text|json|run < DATABASE, CA file, password: a line each\n"
+    "stayctl backup, restore and check-db call it with the right paths.\n";
 
 static const struct command {
     const char *name;
     int arguments;
-} commands[] = {{"--backup", 2}, {"--restore", 2}, {"--check", 1}};
+} commands[] = {{"--backup", 2}, {"--restore", 2}, {"--check", 1}, {"--check-db", 1}};
 
 static const struct command *find(int argc, char **argv)
 {
@@ -54,6 +57,10 @@ int offline_main(int argc, char **argv)
     }
     if (strcmp(command->name, "--restore") == 0) {
         return (int)offline_restore(argv[2], argv[3]);
+    }
+    if (strcmp(command->name, "--check-db") == 0) {
+        struct check_db how = {.json = strcmp(argv[2], "text") != 0, .run = strcmp(argv[2], "run") == 0};
+        return (int)check_db(&how, stdin, stdout);
     }
     return (int)offline_check(argv[2]);
 }

@@ -13,7 +13,8 @@
 enum offline_status { OFFLINE_DONE = 0, OFFLINE_REFUSED = 1, OFFLINE_USAGE = 2, OFFLINE_UNAVAILABLE = 3 };
 
 bool offline_is_asked(int argc, char **argv);
-// --backup DATA_DIR/store/stayd.db OUT | --restore FILE DATA_DIR | --check FILE
+// --backup DATA_DIR/store/stayd.db OUT | --restore FILE DATA_DIR | --check FILE | --check-db
+// (store/check_db.h)
 int offline_main(int argc, char **argv);
 
 // The commands, for tests too.

@@ -4,6 +4,8 @@
 // 2. While busy, `answered` ≤ `commands`; the Sync's own result makes it done.
 #include "store/postgres_connection.h"
 
+#include "base/stats.h"
+
 #include "base/clock.h"
 
 #include <assert.h>
@@ -174,6 +176,15 @@ static void forget_results(struct postgres_connection *connection)
     }
 }
 
+static void forget_prepared(struct postgres_connection *connection)
+{
+    for (size_t i = 0; i < sizeof(connection->prepared) / sizeof(connection->prepared[0]); i++) {
+        stats_subtract(STATS_cache_statements_entries,
+                       (unsigned)__builtin_popcountll(connection->prepared[i]));
+        connection->prepared[i] = 0;
+    }
+}
+
 void postgres_connection_close(struct postgres_connection *connection)
 {
     if (connection->state == POSTGRES_CLOSED) {
@@ -182,6 +193,7 @@ void postgres_connection_close(struct postgres_connection *connection)
     unwatch(connection);
     ev_clear_pending(connection->loop, &connection->reader);
     forget_results(connection);
+    forget_prepared(connection);
     PQfinish(connection->pg);
     connection->pg = NULL;
     connection->state = POSTGRES_CLOSED;
@@ -233,7 +245,9 @@ static bool send_step(struct postgres_connection *connection, const struct postg
         return PQsendQueryParams(pg, sql, step->count, NULL, step->values, step->sizes, step->formats,
                                  BINARY) == 1;
     }
-    if (!is_prepared(connection, step->statement)) {
+    bool prepared = is_prepared(connection, step->statement);
+    stats_count(prepared ? STATS_cache_statements_hits : STATS_cache_statements_misses);
+    if (!prepared) {
         note(connection, -1, (int)step->statement);
         if (PQsendPrepare(pg, statement_name(step->statement), sql, step->count, NULL) != 1) {
             return false;
@@ -330,6 +344,7 @@ static void take(struct postgres_connection *connection, PGresult *result)
     }
     if (fine && prepares >= 0) {
         connection->prepared[prepares / 64] |= 1ull << (prepares % 64);
+        stats_add(STATS_cache_statements_entries, 1);
     }
     if (fine && step >= 0) {
         connection->results[step] = result;

@@ -50,6 +50,9 @@ bool postgres_pool_init(struct postgres_service *service, const struct postgres_
     for (uint32_t kind = 0; kind < POSTGRES_KINDS; kind++) {
         service->pool.kind[kind].background = postgres_operation(kind)->class == STORE_BACKGROUND;
     }
+    stats_set(STATS_capacity_database_connections, pool_limit(&service->pool));
+    stats_set(STATS_capacity_store_queue, SERVICE_JOBS_MAX);
+    stats_set(STATS_cache_statements_capacity, (uint64_t)most * STATEMENTS);
     service->slots = calloc(most, sizeof(*service->slots));
     for (uint32_t i = 0; service->slots != NULL && i < most; i++) {
         service->slots[i].service = service;
@@ -69,6 +72,7 @@ static void show(const struct postgres_service *service)
 {
     stats_set(STATS_pool_open, service->pool.open);
     stats_set(STATS_pool_busy, service->pool.running);
+    stats_set(STATS_capacity_database_connections, pool_limit(&service->pool));
 }
 
 // ---- idle ones -------------------------------------------------------------------------------------------
@@ -138,6 +142,7 @@ static void run(struct postgres_slot *slot, struct postgres_job *job)
     slot->cancelled_ns = 0;
     slot->overdue = false;
     slot->running = true;
+    postgres_journal_run(slot->service, job);
     slot->deadline_ns =
         earlier(job->deadline_ns, slot->begun_ns + (uint64_t)slot->call.deadline_ms * 1000000u);
     slot->overdue_ns = pool_overdue_ns(&slot->service->pool, job->kind, slot->begun_ns);

@@ -122,6 +122,7 @@ static void take_identity(struct postgres_service *service, const PGresult *resu
         postgres_pool_replace_all(service);
     }
     (void)snprintf(service->reserved.identity, sizeof(service->reserved.identity), "%s", identity);
+    postgres_journal_server(service, identity);
     if (service->reserved.stage == POSTGRES_READY && !other) {
         service->reserved.next_ns = service->reserved.asked_ns + HEARTBEAT_NS;
     } else if (!service->migrated) {

@@ -186,19 +186,22 @@ static void append_catalog(struct postgres_schema *schema)
     for (size_t i = 0; i < schema->schema->tables_count; i++) {
         bytes_append_format(sql, ", to_regclass('%s')", schema->schema->tables[i].name);
     }
-    bytes_append_format(
+    bytes_append_view(
         sql,
-        ")) SELECT 'column', t.relname, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull,"
-        " a.atthasdef OR a.attidentity <> '', coalesce(c.collname, '') FROM ours AS t"
-        " JOIN pg_attribute AS a ON a.attrelid = t.oid AND a.attnum > 0 AND NOT a.attisdropped"
-        " LEFT JOIN pg_collation AS c ON c.oid = a.attcollation"
-        " UNION ALL SELECT 'index', t.relname, i.relname, (SELECT string_agg(pg_get_indexdef(x.indexrelid, "
-        "k, true),"
-        " ', ' ORDER BY k) FROM generate_series(1, x.indnkeyatts) AS k), x.indisvalid, x.indisunique, ''"
-        " FROM ours AS t JOIN pg_index AS x ON x.indrelid = t.oid JOIN pg_class AS i ON i.oid = x.indexrelid"
-        " UNION ALL SELECT 'right', t.relname, '', '', has_table_privilege(t.oid, 'SELECT') AND"
-        " has_table_privilege(t.oid, 'INSERT') AND has_table_privilege(t.oid, 'UPDATE') AND"
-        " has_table_privilege(t.oid, 'DELETE'), false, '' FROM ours AS t");
+        view_of_cstr(
+            ")) SELECT 'column', t.relname, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull,"
+            " a.atthasdef OR a.attidentity <> '', coalesce(c.collname, '') FROM ours AS t"
+            " JOIN pg_attribute AS a ON a.attrelid = t.oid AND a.attnum > 0 AND NOT a.attisdropped"
+            " LEFT JOIN pg_collation AS c ON c.oid = a.attcollation"
+            " UNION ALL SELECT 'index', t.relname, i.relname, (SELECT "
+            "string_agg(pg_get_indexdef(x.indexrelid, "
+            "k, true),"
+            " ', ' ORDER BY k) FROM generate_series(1, x.indnkeyatts) AS k), x.indisvalid, x.indisunique, ''"
+            " FROM ours AS t JOIN pg_index AS x ON x.indrelid = t.oid JOIN pg_class AS i ON i.oid = "
+            "x.indexrelid"
+            " UNION ALL SELECT 'right', t.relname, '', '', has_table_privilege(t.oid, 'SELECT') AND"
+            " has_table_privilege(t.oid, 'INSERT') AND has_table_privilege(t.oid, 'UPDATE') AND"
+            " has_table_privilege(t.oid, 'DELETE'), false, '' FROM ours AS t"));
     bytes_append_byte(sql, 0);
 }
 

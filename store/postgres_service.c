@@ -42,15 +42,18 @@ static void count_outcome(enum wire_store_outcome outcome)
 }
 
 // Packets carry password hashes.
-static void free_job(struct postgres_job *job)
+void postgres_service_free_job(struct postgres_job *job)
 {
     wipe(job->data, job->size);
     free(job);
 }
 
 void postgres_service_answer(struct postgres_service *service, struct postgres_job *job,
-                             const struct store_answer *answer, uint64_t begun_ns, uint64_t now_ns)
+                             struct store_answer *answer, uint64_t begun_ns, uint64_t now_ns)
 {
+    if (!postgres_journal_answer(service, job, answer, begun_ns)) {
+        return;
+    }
     uint64_t wait_ns = begun_ns > job->queued_ns ? begun_ns - job->queued_ns : 0;
     uint64_t run_ns = now_ns - begun_ns;
     stats_time(STATS_TIME_stage_pool_wait, wait_ns);
@@ -63,7 +66,7 @@ void postgres_service_answer(struct postgres_service *service, struct postgres_j
         service->events->on_answer(service->owner, bytes_view(&service->packet));
         wipe(service->packet.data, service->packet.size);
     }
-    free_job(job);
+    postgres_service_free_job(job);
 }
 
 void postgres_service_refuse(struct postgres_service *service, struct postgres_job *job,
@@ -129,8 +132,20 @@ static struct postgres_job *job_of(struct gate_ticket *ticket)
     return (struct postgres_job *)ticket;
 }
 
-// Takes over the job: it runs, waits, or is refused.
-static void admit(struct postgres_service *service, struct postgres_job *job)
+// Refused at admission. What was tried before may have been done: that is "unknown".
+static void refuse_busy(struct postgres_service *service, struct postgres_job *job)
+{
+    bool untouched = job->tries == 0;
+    uint64_t now_ns = clock_mono_ns();
+    uint32_t jitter = (uint32_t)((now_ns * 0x9e3779b97f4a7c15u) >> 32);
+    store_answer_set(&service->answer, untouched ? WIRE_STORE_REFUSED : WIRE_STORE_UNAVAILABLE,
+                     WIRE_CONFLICT_NONE);
+    service->answer.retry_after_s = gate_retry_after_s(&service->gate, job->kind, jitter);
+    postgres_service_answer(service, job, &service->answer, now_ns, now_ns);
+    service->answer.retry_after_s = 0;
+}
+
+void postgres_service_admit(struct postgres_service *service, struct postgres_job *job)
 {
     uint64_t deadline_us = job->deadline_ns / 1000u, now_us = clock_mono_ns() / 1000u;
     enum gate_answer said = GATE_REFUSED;
@@ -144,7 +159,7 @@ static void admit(struct postgres_service *service, struct postgres_job *job)
         service->waiting_bytes += job->size;
     } else {
         stats_count(STATS_gate_refused);
-        postgres_service_refuse(service, job, WIRE_STORE_UNAVAILABLE);
+        refuse_busy(service, job);
     }
 }
 
@@ -154,7 +169,7 @@ void postgres_service_again(struct postgres_service *service, struct postgres_jo
         job->generation != service->generation || service->stopping || !service->up) {
         postgres_service_refuse(service, job, WIRE_STORE_UNAVAILABLE);
     } else {
-        admit(service, job);
+        postgres_service_admit(service, job);
     }
 }
 
@@ -195,7 +210,8 @@ static void drop_waiting(struct postgres_service *service)
 {
     struct postgres_job *job;
     while ((job = any_waiting(service)) != NULL) {
-        free_job(job);
+        postgres_journal_drop(service, job);
+        postgres_service_free_job(job);
     }
 }
 
@@ -205,7 +221,7 @@ static void refuse_late(struct postgres_service *service, uint64_t now_ns)
     while ((ticket = gate_drop(&service->gate, now_ns / 1000u)) != NULL) {
         stats_count(STATS_gate_expired);
         service->waiting_bytes -= job_of(ticket)->size;
-        postgres_service_refuse(service, job_of(ticket), WIRE_STORE_UNAVAILABLE);
+        refuse_busy(service, job_of(ticket));
     }
 }
 
@@ -213,7 +229,7 @@ static void refuse_late(struct postgres_service *service, uint64_t now_ns)
 
 static void stop_if_done(struct postgres_service *service)
 {
-    if (service->stopping && !service->stopped &&
+    if (service->stopping && !service->stopped && !postgres_journal_is_busy(service) &&
         (!service->up || (service->gate.waiting == 0 && service->pool.running == 0))) {
         service->stopped = true;
         postgres_service_refuse_waiting(service);
@@ -255,6 +271,7 @@ static void on_tick(struct ev_loop *loop, ev_timer *watcher, int revents)
     postgres_pool_tick(service, now_ns);
     postgres_attempt_tick(service, now_ns);
     postgres_reserved_tick(service, now_ns);
+    postgres_journal_replay(service);
     postgres_service_look(service);
 }
 
@@ -263,7 +280,7 @@ static void on_tick(struct ev_loop *loop, ev_timer *watcher, int revents)
 static bool start(struct service *base)
 {
     struct postgres_service *service = postgres_service_of(base);
-    if (!postgres_helper_start(service->helper)) {
+    if (!postgres_helper_start(service->helper) || !postgres_journal_start(service)) {
         return false;
     }
     ev_timer_again(service->loop, &service->tick);
@@ -282,17 +299,14 @@ static void begin(struct service *base)
     postgres_reserved_begin(service);
 }
 
-static bool submit(struct service *base, struct view packet)
+struct postgres_job *postgres_service_job(struct postgres_service *service, struct view packet)
 {
-    struct postgres_service *service = postgres_service_of(base);
     uint64_t op = 0;
     uint32_t deadline_ms = 0;
-    if (!store_head(packet, &op, &deadline_ms)) {
-        return store_operation_find(wire_peek(packet)) != NULL && packet.size >= 14;
-    }
-    struct postgres_job *job = malloc(sizeof(*job) + packet.size);
+    bool whole = store_head(packet, &op, &deadline_ms);
+    struct postgres_job *job = whole ? malloc(sizeof(*job) + packet.size) : NULL;
     if (job == NULL) {
-        return true; // the asker's deadline answers
+        return NULL;
     }
     uint64_t now_ns = clock_mono_ns();
     *job = (struct postgres_job){
@@ -304,12 +318,26 @@ static bool submit(struct service *base, struct view packet)
         .size = packet.size,
     };
     memcpy(job->data, packet.data, packet.size);
+    return job;
+}
+
+static bool submit(struct service *base, struct view packet)
+{
+    struct postgres_service *service = postgres_service_of(base);
+    struct postgres_job *job = postgres_service_job(service, packet);
+    if (job == NULL) {
+        return store_operation_find(wire_peek(packet)) != NULL && packet.size >= 14; // its deadline answers
+    }
+    if (!postgres_journal_enter(service, job, &service->answer)) {
+        postgres_service_answer(service, job, &service->answer, job->queued_ns, job->queued_ns);
+        return true;
+    }
     bool down = !service->up && service->said;
     if (down || service->stopping) {
         postgres_service_refuse(service, job, WIRE_STORE_UNAVAILABLE);
         return true;
     }
-    admit(service, job);
+    postgres_service_admit(service, job);
     if (service->gate.waiting > 0 || !service->ticking_fast) {
         postgres_service_look(service);
     }
@@ -337,6 +365,7 @@ static void release(struct service *base)
         postgres_pool_release(service);
     }
     drop_waiting(service);
+    postgres_journal_release(service);
     postgres_helper_free(&service->helper);
     postgres_target_release(&service->target);
     store_answer_release(&service->answer);
@@ -422,6 +451,7 @@ bool postgres_service_open(struct service **out, const struct postgres_settings 
         (void)snprintf(why, TARGET_WHY_MAX, "the file \"node\" of this node can't be read or written");
         fine = false;
     }
+    fine = fine && postgres_journal_open(service, settings->folder, why);
     if (fine) {
         service->helper = postgres_helper_new(loop, &service->target, &helper_events, service);
         fine = service->helper != NULL && set_words(service) && postgres_pool_init(service, settings);

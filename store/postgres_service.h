@@ -17,6 +17,7 @@
 #include "base/gate.h"
 #include "store/pool.h"
 #include "store/postgres_connection.h"
+#include "store/postgres_journal.h"
 #include "store/service.h"
 
 #define POSTGRES_CONNECTIONS_MAX 128
@@ -43,6 +44,7 @@ struct postgres_job {
     uint64_t op;
     uint64_t generation; // of the core that asked
     uint64_t queued_ns, deadline_ns;
+    struct postgres_journaled journaled;
     size_t size;
     uint8_t data[];
 };
@@ -78,6 +80,7 @@ struct postgres_service {
     ev_timer tick;
     bool ticking_fast;
     struct postgres_target target;
+    struct postgres_journal journal;
     struct postgres_helper *helper;
     char node[17];
     uint32_t timeout_ms; // of the server
@@ -112,8 +115,14 @@ struct postgres_service {
 };
 
 // postgres_service.c
+// NULL: no memory, or not a whole head of an operation.
+struct postgres_job *postgres_service_job(struct postgres_service *service, struct view packet);
+void postgres_service_free_job(struct postgres_job *job);
+// Takes over the job: it runs, waits, or is refused.
+void postgres_service_admit(struct postgres_service *service, struct postgres_job *job);
+// The answer may be corrected, or taken over until the disk has the end that it is about.
 void postgres_service_answer(struct postgres_service *service, struct postgres_job *job,
-                             const struct store_answer *answer, uint64_t begun_ns, uint64_t now_ns);
+                             struct store_answer *answer, uint64_t begun_ns, uint64_t now_ns);
 void postgres_service_refuse(struct postgres_service *service, struct postgres_job *job,
                              enum wire_store_outcome outcome);
 void postgres_service_say_state(struct postgres_service *service);

@@ -14,6 +14,8 @@
 struct store_sqlite {
     sqlite3 *database;
     sqlite3_stmt *statements[STATEMENTS];
+    uint64_t counted_pages; // of the page cache, in the figures
+    uint32_t applied;       // operations
     enum store_failure failure;
     bool in_group;
     char message[160];

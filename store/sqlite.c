@@ -8,6 +8,8 @@
 #include "store/sqlite.h"
 
 #include "base/clock.h"
+#include "base/stats.h"
+#include "store/plan.h"
 #include "store/query.h"
 #include "store/sqlite_schema.h"
 #include "store/sqlite_verbs.h"
@@ -17,6 +19,8 @@
 #include <errno.h>
 #include <malloc.h>
 #include <stdio.h>
+
+#define COUNT_PAGES_EVERY 64 // operations
 
 static const struct store_verbs verbs = {
 #define VERB(name, class, access) .name = store_sqlite_##name,
@@ -156,7 +160,10 @@ static int try_statements(struct store_sqlite *store)
 sqlite3_stmt *store_sqlite_statement(struct store_sqlite *store, unsigned index)
 {
     assert(index < STATEMENTS);
-    if (store->statements[index] == NULL &&
+    bool known = store->statements[index] != NULL;
+    stats_add_shared(known ? STATS_cache_statements_hits : STATS_cache_statements_misses, 1);
+    stats_add_shared(STATS_cache_statements_entries, known ? 0 : 1);
+    if (!known &&
         sqlite3_prepare_v3(store->database, statement_sql(DIALECT_SQLITE, index), -1,
                            SQLITE_PREPARE_PERSISTENT, &store->statements[index], NULL) != SQLITE_OK) {
         store_sqlite_failed(store, sqlite3_extended_errcode(store->database));
@@ -321,8 +328,25 @@ static void finish_operation(struct store_sqlite *store, struct store_answer *an
     store->failure = store->failure == STORE_FINE ? failure : store->failure;
 }
 
+// What this connection's cache of pages did since the last time.
+static void count_pages(struct store_sqlite *store)
+{
+    int hits = 0, misses = 0, used = 0, most = 0;
+    (void)sqlite3_db_status(store->database, SQLITE_DBSTATUS_CACHE_HIT, &hits, &most, 1);
+    (void)sqlite3_db_status(store->database, SQLITE_DBSTATUS_CACHE_MISS, &misses, &most, 1);
+    (void)sqlite3_db_status(store->database, SQLITE_DBSTATUS_CACHE_USED, &used, &most, 0);
+    stats_add_shared(STATS_cache_pages_hits, (uint64_t)hits);
+    stats_add_shared(STATS_cache_pages_misses, (uint64_t)misses);
+    uint64_t pages = (uint64_t)used / SQLITE_PAGE_BYTES;
+    stats_add_shared(STATS_cache_pages_entries, pages - store->counted_pages); // wraps where it is less
+    store->counted_pages = pages;
+}
+
 bool store_sqlite_apply(struct store_sqlite *store, struct view packet, struct store_answer *answer)
 {
+    if (store->applied++ % COUNT_PAGES_EVERY == 0) {
+        count_pages(store);
+    }
     if (store->in_group && concerns_group(store->failure)) {
         store_answer_set(answer, store_failure_outcome(store->failure), WIRE_CONFLICT_NONE);
         return true;
@@ -399,6 +423,7 @@ enum store_failure store_sqlite_checkpoint(struct store_sqlite *store)
 void store_sqlite_shrink(struct store_sqlite *store)
 {
     (void)sqlite3_db_release_memory(store->database);
+    count_pages(store);
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
     // Not under a sanitizer, which brings its own malloc: glibc's is not set up there, and would be by two
     // threads at once.
@@ -408,54 +433,18 @@ void store_sqlite_shrink(struct store_sqlite *store)
 
 // ---- plans -----------------------------------------------------------------------------------------------
 
-static bool plan_says(struct view plan, struct view part)
+static void on_plan(void *owner, const struct plan_finding *finding)
 {
-    return part.size == 0 || memmem(plan.data, plan.size, part.data, part.size) != NULL;
-}
-
-static bool plan_holds(struct view plan, struct view expected)
-{
-    bool scan_meant = plan_says(expected, VIEW("SCAN"));
-    while (expected.size > 0) {
-        if (!plan_says(plan, view_cut(&expected, '|'))) {
-            return false;
-        }
+    bool *all = owner;
+    if (!finding->holds) {
+        (void)fprintf(stderr, "%s: %s\n", statement_name(finding->statement), finding->why);
+        *all = false;
     }
-    return scan_meant || !plan_says(plan, VIEW("SCAN"));
-}
-
-static bool read_plan(struct store_sqlite *store, enum statement index, struct bytes *plan)
-{
-    sqlite3_stmt *statement = NULL;
-    char *sql = sqlite3_mprintf("EXPLAIN QUERY PLAN %s", statement_sql(DIALECT_SQLITE, index));
-    bool fine = sql != NULL && sqlite3_prepare_v2(store->database, sql, -1, &statement, NULL) == SQLITE_OK;
-    while (fine && sqlite3_step(statement) == SQLITE_ROW) {
-        bytes_append_view(plan, view_of_cstr((const char *)sqlite3_column_text(statement, 3)));
-        bytes_append_byte(plan, '\n');
-    }
-    (void)sqlite3_finalize(statement);
-    sqlite3_free(sql);
-    return fine;
 }
 
 bool store_sqlite_plans_hold(struct store_sqlite *store)
 {
-    struct bytes plan;
-    bytes_init(&plan, 4096);
+    char why[STORE_WHY_MAX] = "";
     bool all = true;
-    for (enum statement i = 0; i < STATEMENT_BEGIN; i++) {
-        if (statement_sql(DIALECT_SQLITE, i) == NULL) {
-            continue;
-        }
-        const char *expected = statement_plan(DIALECT_SQLITE, i);
-        bytes_reset(&plan);
-        bool holds = read_plan(store, i, &plan) && plan_holds(bytes_view(&plan), view_of_cstr(expected));
-        if (!holds) {
-            (void)fprintf(stderr, "%s: expected %s, got:\n%.*s", statement_name(i), expected, (int)plan.size,
-                          plan.data == NULL ? "" : (const char *)plan.data);
-        }
-        all = all && holds;
-    }
-    bytes_release(&plan);
-    return all;
+    return sqlite_plans_look(store->database, on_plan, &all, why, sizeof(why)) && all;
 }

@@ -10,7 +10,8 @@
 
 #include "store/store.h"
 
-#define SQLITE_CACHE_KIB 512
+#define SQLITE_CACHE_KIB  512
+#define SQLITE_PAGE_BYTES 4096
 
 struct store_sqlite;
 

@@ -5,6 +5,7 @@
 // 2. Between begin and the first state nothing of the new core is run.
 // 3. A damaged file is never read for an answer again: a broken index would say "not found" of what is there.
 #include "store/sqlite_service.h"
+#include "store/statement.h"
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -18,6 +19,8 @@ static void on_probe(struct ev_loop *loop, ev_timer *watcher, int revents);
 static void free_service(struct sqlite_service *service);
 
 static const struct service_verbs verbs;
+
+enum { CONNECTIONS = 3 }; // a writer, two readers
 
 static void init(struct sqlite_service *service, const char *path, struct ev_loop *loop,
                  const struct service_events *events, void *owner)
@@ -40,6 +43,9 @@ static void init(struct sqlite_service *service, const char *path, struct ev_loo
     ev_timer_init(&service->probe, on_probe, PROBE_EVERY_S, PROBE_EVERY_S);
     service->probe.data = service;
     stats_set(STATS_store_available, 1);
+    stats_set(STATS_capacity_store_queue, SERVICE_JOBS_MAX);
+    stats_set(STATS_cache_statements_capacity, CONNECTIONS * (uint64_t)STATEMENTS);
+    stats_set(STATS_cache_pages_capacity, CONNECTIONS * SQLITE_CACHE_KIB * 1024 / SQLITE_PAGE_BYTES);
 }
 
 enum store_open sqlite_service_open(struct service **out, const char *path, struct ev_loop *loop,
