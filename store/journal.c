@@ -5,11 +5,12 @@
 // 3. The memory of ends has an entry before its number is known to anyone, and for as long as its file is
 //    there.
 // 4. Files go from the oldest on, and only when all in them is acknowledged by the server of today.
-#include "store/journal_private.h"
+#include "store/journal.h"
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/stats.h"
+#include "store/journal_private.h"
 
 #include <assert.h>
 #include <errno.h>
