@@ -67,12 +67,29 @@ static int run_store(const char *verb, const char *from, const char *to, const c
     return WEXITSTATUS(status);
 }
 
+static bool is_sqlite(const struct cli_config *config)
+{
+    return config->database[0] == '\0' || strcmp(config->database, "sqlite") == 0;
+}
+
+// What PostgreSQL holds is backed up by its own tools, which can do more; the keys are in the data folder.
+static int refuse_postgres(const struct cli_config *config)
+{
+    cli_say("The data is in PostgreSQL: back it up with pg_dump or continuous archiving, and keep %s/keys "
+            "with it.",
+            config->data_dir);
+    return CLI_REFUSED;
+}
+
 int store_backup(struct cli *cli)
 {
     char database[CLI_PATH_MAX + 32];
     int code = cli_configure(cli);
     if (code != CLI_DONE) {
         return code;
+    }
+    if (!is_sqlite(&cli->config)) {
+        return refuse_postgres(&cli->config);
     }
     snprintf(database, sizeof(database), "%s/store/stayd.db", cli->config.data_dir);
     code = run_store("--backup", database, cli->arguments->operand[0], NULL);
@@ -89,6 +106,9 @@ int store_restore(struct cli *cli)
     int code = cli_configure(cli);
     if (code != CLI_DONE) {
         return code;
+    }
+    if (!is_sqlite(&cli->config)) {
+        return refuse_postgres(&cli->config);
     }
     if (!arguments_has(cli->arguments, CLI_yes) && isatty(STDIN_FILENO)) {
         fprintf(stderr, "Put %s in place of the database? [y/N] ", file);
@@ -140,10 +160,9 @@ int store_check_db(struct cli *cli)
     if (!read_password(config->database_password_file, password, sizeof(password))) {
         return CLI_REFUSED;
     }
-    bool sqlite = config->database[0] == '\0' || strcmp(config->database, "sqlite") == 0;
-    int size = sqlite ? snprintf(input, sizeof(input), "%s/store/stayd.db\n\n\n", config->data_dir)
-                      : snprintf(input, sizeof(input), "%s\n%s\n%s\n", config->database, config->database_ca,
-                                 password);
+    int size = is_sqlite(config) ? snprintf(input, sizeof(input), "%s/store/stayd.db\n\n\n", config->data_dir)
+                                 : snprintf(input, sizeof(input), "%s\n%s\n%s\n", config->database,
+                                            config->database_ca, password);
     code =
         size < 0 || (size_t)size >= sizeof(input)
             ? CLI_REFUSED

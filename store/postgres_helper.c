@@ -120,6 +120,9 @@ static void do_migrate(struct postgres_helper *helper)
         result = said == POSTGRES_SCHEMA_CURRENT  ? POSTGRES_MIGRATED
                  : said == POSTGRES_SCHEMA_FAILED ? POSTGRES_MIGRATE_AWAY
                                                   : POSTGRES_MIGRATE_REFUSED;
+        if (said == POSTGRES_SCHEMA_CURRENT) {
+            memcpy(schema.why, schema.note, sizeof(schema.why));
+        }
     }
     PQfinish(pg);
     pthread_mutex_lock(&helper->lock);

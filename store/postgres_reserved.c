@@ -215,6 +215,9 @@ void postgres_on_migrated(void *owner, enum postgres_migrated migrated, const ch
         return;
     }
     if (migrated == POSTGRES_MIGRATED) {
+        if (why[0] != '\0') {
+            log_event(LOG_WARNING, "database_slow", "%s", why);
+        }
         service->migrated = true;
         enter(service, POSTGRES_FENCE);
         postgres_reserved_tick(service, clock_mono_ns());
