@@ -225,6 +225,7 @@ void core_peer_down(struct core *core, struct core_time now, enum wire_role role
     peer->up = false;
     peer->serial++;
     if (role == WIRE_STORE) {
+        core->store_spoke = false;
         pressure_store_changed(core, false);
         core_tell_fronts(core);
     }
@@ -254,8 +255,12 @@ static bool take_store_state(struct core *core, struct view packet)
         if (core->store_empty) {
             setup_open(core);
         }
+    }
+    // A store that was started anew without its database knows nothing of what the old one was asked.
+    if (state.up || !core->store_spoke) {
         ask_again(core, WIRE_STORE);
     }
+    core->store_spoke = true;
     core_tell_fronts(core);
     pressure_tell_fronts(core);
     return true;

@@ -168,6 +168,7 @@ struct core {
 
     struct core_peer front[CORE_PEERS_MAX], ctl[CORE_PEERS_MAX], store, hash, key;
     bool store_up, store_empty, draining;
+    bool store_spoke; // since its process began
     bool store_said;  // the store is there, with its database or without
     bool store_known; // the database's state was read since this core began
     uint64_t last_alive_s;

@@ -10,6 +10,7 @@
 #include "store/postgres_schema.h"
 
 #include <netdb.h>
+#include <openssl/crypto.h>
 #include <pthread.h>
 #include <stdlib.h>
 
@@ -231,6 +232,7 @@ bool postgres_helper_start(struct postgres_helper *helper)
 {
     static void *(*const bodies[])(void *) = {work, cancel};
     pthread_attr_t small;
+    (void)OPENSSL_init_crypto(OPENSSL_INIT_NO_ATEXIT, NULL); // a thread may be in it while the process ends
     pthread_attr_init(&small);
     pthread_attr_setstacksize(&small, 512u << 10);
     pthread_attr_setdetachstate(&small, PTHREAD_CREATE_DETACHED);
