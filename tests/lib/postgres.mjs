@@ -148,7 +148,7 @@ export class Postgres {
   async kill() {
     this.thaw();
     this.program.killTree();
-    await this.program.exited;
+    await until(() => this.program.exit, { what: 'PostgreSQL killed' });
   }
 
   #all(signal) {
