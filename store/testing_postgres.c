@@ -163,13 +163,28 @@ bool testing_postgres_start(struct testing_postgres *postgres)
     return started;
 }
 
-void testing_postgres_stop(struct testing_postgres *postgres)
+void testing_postgres_halt(struct testing_postgres *postgres)
 {
     if (postgres->server > 0) {
         (void)kill(postgres->server, SIGQUIT);
         (void)waitpid(postgres->server, NULL, 0);
         postgres->server = 0;
     }
+}
+
+bool testing_postgres_again(struct testing_postgres *postgres)
+{
+    char programs[128];
+    uid_t user;
+    gid_t group;
+    return find_programs(programs) && find_user(&user, &group) &&
+           (postgres->server = serve(postgres->folder, programs, user, group)) > 0 &&
+           wait_until_ready(postgres);
+}
+
+void testing_postgres_stop(struct testing_postgres *postgres)
+{
+    testing_postgres_halt(postgres);
     if (postgres->folder[0] != '\0') {
         int status;
         pid_t child = fork();

@@ -17,6 +17,9 @@ struct testing_postgres {
 // Fails (false, the reason on standard error) where the server's programs are missing or it does not start.
 [[nodiscard]] bool testing_postgres_start(struct testing_postgres *postgres);
 void testing_postgres_stop(struct testing_postgres *postgres);
+// As a power cut would, and on again with the same data.
+void testing_postgres_halt(struct testing_postgres *postgres);
+[[nodiscard]] bool testing_postgres_again(struct testing_postgres *postgres);
 // A connection to the database of that name; the caller finishes it. NULL: the reason is on standard error.
 PGconn *testing_postgres_connect(const struct testing_postgres *postgres, const char *database);
 
