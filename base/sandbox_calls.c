@@ -157,7 +157,7 @@ static const struct call calls_allowed[] = {
     // netlink.
     CALL(connect, BIT(STORE_NETWORK)),
     CALL(bind, BIT(STORE_NETWORK)),
-    CALL(sendmmsg, BIT(STORE_NETWORK)),
+    CALL(sendmmsg, BIT(STORE_NETWORK)), // also for messages, many at once
     CALL(recvmmsg, BIT(STORE_NETWORK)),
 };
 

@@ -15,11 +15,14 @@
 
 #define DATABASE        "stayd.db"
 #define ANSWERS_MAX     (4u << 20) // bytes waiting for core
+#define TURN_S          0.001      // of core's channel while more waits than can be begun
 #define HEAP_SOFT_BYTES (8u << 20) // SQLite gives cache back beyond it
 
 static struct store_process {
     struct service *service;
     struct channel core;
+    ev_prepare before_wait;
+    ev_timer turn;
     bool serving;
     char url[1025], password[257]; // "" : SQLite
     uint32_t connections_min, connections_max;
@@ -80,10 +83,38 @@ static void on_malformed(void *owner)
 static void on_stopped(void *owner)
 {
     (void)owner;
+    channel_take_turns(&process.core, false); // what was answered is sent
     child_drained();
 }
 
 static const struct service_events service_events = {on_answer, on_state, on_malformed, on_stopped};
+
+// ---- turns -----------------------------------------------------------------------------------------------
+// While operations wait anyway, a wake-up for each that arrives and for each answer would cost more than the
+// operation itself: core's channel is then served a thousand times a second.
+
+static void on_turn(struct ev_loop *loop, ev_timer *watcher, int revents)
+{
+    (void)loop;
+    (void)watcher;
+    (void)revents;
+    channel_turn(&process.core);
+}
+
+static void before_wait(struct ev_loop *loop, ev_prepare *watcher, int revents)
+{
+    (void)watcher;
+    (void)revents;
+    bool behind = channel_is_open(&process.core) && service_is_behind(process.service);
+    if (behind != (bool)ev_is_active(&process.turn)) {
+        channel_take_turns(&process.core, behind);
+        if (behind) {
+            ev_timer_again(loop, &process.turn);
+        } else {
+            ev_timer_stop(loop, &process.turn);
+        }
+    }
+}
 
 // ---- the life of a child ---------------------------------------------------------------------------------
 
@@ -198,6 +229,9 @@ static bool run(void *context)
 {
     (void)context;
     process.serving = true;
+    ev_prepare_init(&process.before_wait, before_wait);
+    ev_timer_init(&process.turn, on_turn, TURN_S, TURN_S);
+    ev_prepare_start(child_loop(), &process.before_wait);
     if (channel_is_open(&process.core)) {
         service_begin(process.service);
     }

@@ -19,6 +19,7 @@
 #define FAST_S           0.01
 #define SLOW_S           0.1
 #define TRIES_MAX        4
+#define BEHIND           8u
 #define KIND_WAITING_MAX 1024u
 #define TARGET_US        50000u  // an acceptable standing wait
 #define INTERVAL_US      100000u // a burst may last as long
@@ -373,7 +374,13 @@ static void release(struct service *base)
     free(service);
 }
 
-static const struct service_verbs verbs = {start, begin, submit, stop, release};
+static bool is_behind(const struct service *base)
+{
+    const struct postgres_service *service = (const struct postgres_service *)base;
+    return service->up && service->gate.waiting >= BEHIND;
+}
+
+static const struct service_verbs verbs = {start, begin, submit, stop, release, is_behind};
 
 // ---- opening ---------------------------------------------------------------------------------------------
 

@@ -37,6 +37,8 @@ struct service_verbs {
     bool (*submit)(struct service *service, struct view packet);
     void (*stop)(struct service *service);
     void (*free)(struct service *service);
+    // More waits than what runs; NULL: never.
+    bool (*is_behind)(const struct service *service);
 };
 
 // The first member of each implementation.
@@ -63,6 +65,11 @@ static inline void service_begin(struct service *service)
 static inline void service_stop(struct service *service)
 {
     service->verbs->stop(service);
+}
+// More operations wait than are begun at once: core's may be taken and answered in turns.
+static inline bool service_is_behind(const struct service *service)
+{
+    return service->verbs->is_behind != NULL && service->verbs->is_behind(service);
 }
 // Stops, waits for threads, closes.
 static inline void service_free(struct service **service)

@@ -357,4 +357,4 @@ static void release(struct service *base)
     free_service((struct sqlite_service *)base);
 }
 
-static const struct service_verbs verbs = {start, begin, submit, stop, release};
+static const struct service_verbs verbs = {start, begin, submit, stop, release, NULL};

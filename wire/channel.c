@@ -22,6 +22,7 @@ struct channel_packet {
 
 // A packet at a time per wake-up would starve nothing but cost wake-ups; this many keep the loop fair.
 #define PACKETS_PER_WAKEUP 32
+#define TURN_PACKETS       32
 
 static ssize_t send_packet(int socket, struct view packet, int fd, int flags)
 {
@@ -158,6 +159,30 @@ static void on_readable(struct ev_loop *loop, ev_io *watcher, int revents)
     }
 }
 
+// Sends up to TURN_PACKETS of what is queued in one call; false: no more can be sent now.
+static bool send_many(struct channel *channel)
+{
+    struct mmsghdr messages[TURN_PACKETS];
+    struct iovec parts[TURN_PACKETS];
+    unsigned count = 0;
+    for (struct channel_packet *packet = channel->first;
+         packet != NULL && packet->fd < 0 && count < TURN_PACKETS; packet = packet->next) {
+        parts[count] = (struct iovec){.iov_base = packet->data, .iov_len = packet->size};
+        messages[count] = (struct mmsghdr){.msg_hdr = {.msg_iov = &parts[count], .msg_iovlen = 1}};
+        count++;
+    }
+    int sent = count == 0 ? 0 : sendmmsg(channel->fd, messages, count, MSG_DONTWAIT | MSG_NOSIGNAL);
+    for (int i = 0; i < sent; i++) {
+        struct channel_packet *packet = channel->first;
+        channel->first = packet->next;
+        channel->last = channel->first == NULL ? NULL : channel->last;
+        channel->queued_bytes -= packet->size;
+        wipe(packet->data, packet->size);
+        free(packet);
+    }
+    return sent > 0 && sent == (int)count;
+}
+
 static void on_writable(struct ev_loop *loop, ev_io *watcher, int revents)
 {
     (void)revents;
@@ -222,7 +247,9 @@ static bool enqueue(struct channel *channel, struct view packet, int fd)
     }
     channel->last = copy;
     channel->queued_bytes += packet.size;
-    ev_io_start(channel->loop, &channel->writer);
+    if (!channel->in_turns) {
+        ev_io_start(channel->loop, &channel->writer);
+    }
     return true;
 }
 
@@ -232,7 +259,7 @@ bool channel_send_fd(struct channel *channel, struct view packet, int fd)
         return false;
     }
     assert(wire_permitted(packet, channel->self, channel->peer));
-    if (channel->first == NULL) {
+    if (channel->first == NULL && !channel->in_turns) {
         if (send_packet(channel->fd, packet, fd, MSG_DONTWAIT) >= 0) {
             return true;
         }
@@ -241,6 +268,37 @@ bool channel_send_fd(struct channel *channel, struct view packet, int fd)
         }
     }
     return enqueue(channel, packet, fd);
+}
+
+static void send_queued(struct channel *channel)
+{
+    while (channel->first != NULL && send_many(channel)) {
+    }
+    if (channel->first != NULL) {
+        ev_io_start(channel->loop, &channel->writer); // the rest when the peer has room
+    }
+}
+
+void channel_turn(struct channel *channel)
+{
+    if (channel->fd >= 0) {
+        send_queued(channel);
+        on_readable(channel->loop, &channel->reader, EV_READ);
+    }
+}
+
+void channel_take_turns(struct channel *channel, bool in_turns)
+{
+    if (channel->fd < 0 || channel->in_turns == in_turns) {
+        return;
+    }
+    channel->in_turns = in_turns;
+    if (in_turns) {
+        ev_io_stop(channel->loop, &channel->reader);
+    } else {
+        ev_io_start(channel->loop, &channel->reader);
+        send_queued(channel);
+    }
 }
 
 size_t channel_receive_blocking(int socket, uint8_t *buffer, size_t buffer_size, int *fd)

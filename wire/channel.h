@@ -33,6 +33,7 @@ struct channel {
     struct channel_packet *first, *last; // waiting to be sent
     size_t queued_bytes, queue_max_bytes;
     uint64_t dropped; // sends refused because the queue was full
+    bool in_turns;    // see channel_take_turns
 };
 
 // Takes over `fd` (made non-blocking) and starts reading. `events` must outlive the channel.
@@ -51,6 +52,12 @@ static inline bool channel_send(struct channel *channel, struct view packet)
 {
     return channel_send_fd(channel, packet, -1);
 }
+
+// In turns: packets are read and sent only by channel_turn, many at once, so that a process that has more to
+// do than it can do is not woken for each of them, and wakes its peer once a turn. Ending it is a turn, too.
+void channel_take_turns(struct channel *channel, bool in_turns);
+// May end the channel, as reading does.
+void channel_turn(struct channel *channel);
 
 // For set-up before the loop runs: one packet, waited for. Returns its size into buffer (WIRE_PACKET_MAX), 0
 // when the peer is gone or on failure; *fd is -1 or a descriptor that is the caller's.
