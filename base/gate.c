@@ -108,8 +108,13 @@ static void observe(const struct gate *gate, struct gate_class *class, uint64_t 
     } else if (!class->standing && !class->overloaded) {
         begin_interval(class, now_us); // above the target from here on, perhaps for an interval
     }
-    if (now_us - class->interval_began_us >= gate->interval_us) {
+    uint64_t since_us = now_us - class->interval_began_us;
+    if (since_us >= gate->interval_us) {
         end_interval(gate, class, now_us);
+    } else if (class->standing && since_us >= gate->interval_us / GATE_STEEP &&
+               class->arrived > 2 * class->served + GATE_STEEP_LEAST) {
+        class->overloaded = true; // no need to wait for the end
+        begin_interval(class, now_us);
     }
 }
 
