@@ -191,8 +191,8 @@ enum {
     X(capacity_sessions, gauge, "capacity", "resource=\"sessions\"", "Bound of a resource, in its own unit") \
     X(machine_memory_used, gauge, "machine_memory_bytes", "state=\"used\"", "Memory of the machine or of the control group, by its limit") \
     X(machine_memory_limit, gauge, "machine_memory_bytes", "state=\"limit\"", "Memory of the machine or of the control group, by its limit") \
-    X(machine_processors_used, gauge, "machine_processors_millis", "state=\"used\"", "Thousandths of a processor that stayd uses, and that it may use") \
-    X(machine_processors_limit, gauge, "machine_processors_millis", "state=\"limit\"", "Thousandths of a processor that stayd uses, and that it may use")
+    X(machine_processors_used, gauge, "machine_processors_thousandths", "state=\"used\"", "Thousandths of a processor that stayd uses, and that it may use") \
+    X(machine_processors_limit, gauge, "machine_processors_thousandths", "state=\"limit\"", "Thousandths of a processor that stayd uses, and that it may use")
 
 // Histograms of time in nanoseconds: identifier, family, labels, help.
 #define STATS_HISTOGRAMS(X) \

@@ -12,8 +12,8 @@
 enum {
     CORE_FLOWS_MAX = 4096,
     CORE_HASH_WAITING_MAX = 1024, // of each class
-    CORE_PEERS_MAX = 256, // fronts, and as many stayctl connections
-    CORE_TICK_MS = 50,    // how often core_tick wants to be called
+    CORE_PEERS_MAX = 256,         // fronts, and as many stayctl connections
+    CORE_TICK_MS = 50,            // how often core_tick wants to be called
 };
 
 struct core;

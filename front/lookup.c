@@ -14,7 +14,9 @@ struct remembered {
 };
 
 struct lookups {
-    struct remembered remembered[LOOKUP_REMEMBERED];
+    struct remembered *remembered; // `places` of them, a power of two
+    uint32_t places, entries;
+    uint32_t pushed_out; // since the room last grew: entries that were still remembered
     // Look-ups under way, by a hash of their key: the same session is asked for once.
     struct {
         uint8_t key[32];
@@ -46,7 +48,7 @@ static uint32_t hash_of(const uint8_t key[32])
 
 static struct remembered *remembered_place(struct lookups *lookups, const uint8_t key[32])
 {
-    return &lookups->remembered[hash_of(key) % LOOKUP_REMEMBERED];
+    return &lookups->remembered[hash_of(key) % lookups->places];
 }
 
 // A row of core's answer as the table would have told it.
@@ -71,29 +73,62 @@ static bool identity_from(const struct wire_account_public *row, struct sessions
     return (out->account_flags & ACCOUNT_DISABLED) == 0;
 }
 
-// At most once a second, and only while unknown tokens come.
+static void show_remembered(const struct lookups *lookups)
+{
+    stats_set(STATS_cache_unknown_tokens_entries, lookups->entries);
+    stats_set(STATS_cache_unknown_tokens_capacity, lookups->places);
+}
+
+// At most once a second, and only while unknown tokens come: what was forgotten meanwhile.
 static void count_remembered(struct lookups *lookups, uint32_t now_s)
 {
-    uint64_t entries = 0;
     if (lookups->counted_s == now_s) {
         return;
     }
     lookups->counted_s = now_s;
-    for (size_t i = 0; i < LOOKUP_REMEMBERED; i++) {
-        entries += lookups->remembered[i].until_s > now_s;
+    lookups->entries = 0;
+    for (size_t i = 0; i < lookups->places; i++) {
+        lookups->entries += lookups->remembered[i].until_s > now_s;
     }
-    stats_set(STATS_cache_unknown_tokens_entries, entries);
+}
+
+// Twice the room while what is still remembered is pushed out. Without memory it stays as it is.
+static void grow(struct lookups *lookups, uint32_t now_s)
+{
+    uint32_t places = lookups->places * 2;
+    struct remembered *old = lookups->remembered;
+    struct remembered *larger = places <= LOOKUP_REMEMBERED_MAX ? calloc(places, sizeof(*larger)) : NULL;
+    lookups->pushed_out = 0;
+    if (larger == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < lookups->places; i++) {
+        if (old[i].until_s > now_s) {
+            larger[hash_of(old[i].key) % places] = old[i];
+        }
+    }
+    lookups->remembered = larger;
+    lookups->places = places;
+    free(old);
 }
 
 static void remember(struct lookups *lookups, const uint8_t key[32], uint32_t now_s)
 {
+    count_remembered(lookups, now_s);
     struct remembered *place = remembered_place(lookups, key);
-    if (place->until_s > now_s && memcmp(place->key, key, 32) != 0) {
+    bool taken = place->until_s > now_s;
+    if (taken && memcmp(place->key, key, 32) != 0) {
         stats_count(STATS_cache_unknown_tokens_evictions);
+        if (++lookups->pushed_out > lookups->places / 8) {
+            grow(lookups, now_s);
+            place = remembered_place(lookups, key);
+            taken = place->until_s > now_s;
+        }
     }
+    lookups->entries += !taken;
     memcpy(place->key, key, 32);
     place->until_s = now_s + LOOKUP_FORGET_S;
-    count_remembered(lookups, now_s);
+    show_remembered(lookups);
 }
 
 static void note_answer(struct lookups *lookups, const uint8_t key[32], const struct wire_reply *reply,
@@ -211,13 +246,22 @@ void lookup_answer_forget(struct front *front)
 
 bool lookups_init(struct front *front)
 {
-    front->lookups = calloc(1, sizeof(*front->lookups));
-    stats_set(STATS_cache_unknown_tokens_capacity, LOOKUP_REMEMBERED);
-    return front->lookups != NULL;
+    struct lookups *lookups = calloc(1, sizeof(*lookups));
+    front->lookups = lookups;
+    if (lookups == NULL) {
+        return false;
+    }
+    lookups->places = LOOKUP_REMEMBERED;
+    lookups->remembered = calloc(lookups->places, sizeof(*lookups->remembered));
+    show_remembered(lookups);
+    return lookups->remembered != NULL;
 }
 
 void lookups_release(struct front *front)
 {
+    if (front->lookups != NULL) {
+        free(front->lookups->remembered);
+    }
     free(front->lookups);
     front->lookups = NULL;
 }

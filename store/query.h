@@ -16,6 +16,7 @@ struct store_sqlite {
     sqlite3_stmt *statements[STATEMENTS];
     uint64_t counted_pages; // of the page cache, in the figures
     uint32_t applied;       // operations
+    uint32_t cache_kib;     // of pages
     enum store_failure failure;
     bool in_group;
     char message[160];

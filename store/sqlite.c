@@ -21,6 +21,7 @@
 #include <stdio.h>
 
 #define COUNT_PAGES_EVERY 64 // operations
+#define GROW_MISSES_MIN   32 // of pages, between two counts
 
 static const struct store_verbs verbs = {
 #define VERB(name, class, access) .name = store_sqlite_##name,
@@ -119,6 +120,7 @@ static int on_wal(void *argument, sqlite3 *database, const char *schema, int pag
 static int configure(struct store_sqlite *store)
 {
     char cache[48];
+    store->cache_kib = SQLITE_CACHE_KIB;
     (void)snprintf(cache, sizeof(cache), "PRAGMA cache_size = -%d", SQLITE_CACHE_KIB);
     const char *const pragmas[] = {
         "PRAGMA journal_mode = WAL",   "PRAGMA synchronous = FULL",
@@ -328,7 +330,23 @@ static void finish_operation(struct store_sqlite *store, struct store_answer *an
     store->failure = store->failure == STORE_FINE ? failure : store->failure;
 }
 
-// What this connection's cache of pages did since the last time.
+// The figures' sum over all connections is what they have room for.
+static void set_cache(struct store_sqlite *store, uint32_t kib)
+{
+    char text[48];
+    if (kib > SQLITE_CACHE_KIB_MAX || kib == store->cache_kib) {
+        return;
+    }
+    (void)snprintf(text, sizeof(text), "PRAGMA cache_size = -%u", kib);
+    if (sqlite3_exec(store->database, text, NULL, NULL, NULL) == SQLITE_OK) {
+        uint64_t before = store->cache_kib;
+        store->cache_kib = kib;
+        stats_add_shared(STATS_cache_pages_capacity, (kib - before) * 1024 / SQLITE_PAGE_BYTES);
+    }
+}
+
+// What this connection's cache of pages did since the last time. One that is full and misses more than one
+// page in ten gets twice the room.
 static void count_pages(struct store_sqlite *store)
 {
     int hits = 0, misses = 0, used = 0, most = 0;
@@ -338,6 +356,9 @@ static void count_pages(struct store_sqlite *store)
     stats_add_shared(STATS_cache_pages_hits, (uint64_t)hits);
     stats_add_shared(STATS_cache_pages_misses, (uint64_t)misses);
     uint64_t pages = (uint64_t)used / SQLITE_PAGE_BYTES;
+    if (misses > GROW_MISSES_MIN && misses > hits / 9 && pages * 10 >= store->cache_kib / 4 * 9) {
+        set_cache(store, store->cache_kib * 2);
+    }
     stats_add_shared(STATS_cache_pages_entries, pages - store->counted_pages); // wraps where it is less
     store->counted_pages = pages;
 }
@@ -424,6 +445,7 @@ void store_sqlite_shrink(struct store_sqlite *store)
 {
     (void)sqlite3_db_release_memory(store->database);
     count_pages(store);
+    set_cache(store, SQLITE_CACHE_KIB);
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
     // Not under a sanitizer, which brings its own malloc: glibc's is not set up there, and would be by two
     // threads at once.

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: ISC
 // One connection to the SQLite file: opening, groups of operations in one transaction, failures sorted by
 // what is to be done about them. Used by stayd-store, each connection by one thread at a time. Owns the
-// connection and its prepared statements. Bounds: SQLITE_CACHE_KIB of page cache.
+// connection and its prepared statements. Bounds: SQLITE_CACHE_KIB to
+// SQLITE_CACHE_KIB_MAX of page cache.
 //
 // Writes go: store_sqlite_begin, store_sqlite_apply for each operation, store_sqlite_commit; only then is any
 // of them answered. Reads: store_sqlite_apply alone.
@@ -10,8 +11,9 @@
 
 #include "store/store.h"
 
-#define SQLITE_CACHE_KIB  512
-#define SQLITE_PAGE_BYTES 4096
+#define SQLITE_CACHE_KIB     512
+#define SQLITE_CACHE_KIB_MAX 2048 // while it would help
+#define SQLITE_PAGE_BYTES    4096
 
 struct store_sqlite;
 

@@ -114,7 +114,7 @@ void config_defaults(struct config *config)
     *config = (struct config){
         .public_url = "http://127.0.0.1:8080",
         .data_dir = "/var/lib/stayd",
-        .database = {.url = "sqlite"},
+        .database.url = "sqlite",
         .registration = WIRE_REGISTRATION_INVITE,
         .session_idle_s = 7 * 86400,
         .session_max_s = 30 * 86400,

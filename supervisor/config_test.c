@@ -63,10 +63,6 @@ static void everything_is_read(void **state)
                       "data_dir = ../data/\n"
                       "database = \"postgres://stayd@db.example.org/stayd\"\n"
                       "database_password_file = \"pass#word file\"\n"
-                      "database_ca = tls/ca.pem\n"
-                      "database_connections_min = 2\n"
-                      "database_connections_max = 8\n"
-                      "database_pooler = transaction\n"
                       "fronts = 4\n"
                       "registration = closed\n"
                       "session_idle = 12h\n"
@@ -99,7 +95,7 @@ static void everything_is_read(void **state)
                       "\n"
                       "[rule]\n"
                       "deny\n"));
-    assert_string_equal(printed(), "");
+    assert_non_null(strstr(printed(), "warning: database is on another machine"));
     assert_string_equal(config.public_url, "https://login.example.org");
     assert_int_equal(config.listens, 3);
     assert_true(config.listen[1].v6);
@@ -109,12 +105,6 @@ static void everything_is_read(void **state)
     assert_int_equal(config.ops_listen.kind, CONFIG_LISTEN_NONE);
     assert_string_equal(config.data_dir, "/etc/stayd/../data");
     assert_string_equal(config.database_password_file, "/etc/stayd/pass#word file");
-    assert_string_equal(config.database.url,
-                        "postgres://stayd@db.example.org/stayd?sslrootcert=/etc/stayd/tls/ca.pem"
-                        "&sslmode=verify-full&pooler=transaction");
-    assert_int_equal(config.database_connections_min, 2);
-    assert_int_equal(config.database_connections_max, 8);
-    assert_int_equal(config.database_pooler, DATABASE_POOLER_TRANSACTION);
     assert_int_equal(config.session_idle_s, 12 * 3600);
     assert_string_equal(config.rd_hosts, "a.example.org,*.example.net");
     assert_string_equal(config.trusted_proxies, "127.0.0.1,::1,10.0.0.0/8,unix");
@@ -219,6 +209,24 @@ static void databases(void **state)
     assert_non_null(strstr(printed(), "but sqlite is no server"));
 }
 
+static void a_database_with_everything(void **state)
+{
+    (void)state;
+    assert_true(parse("database = postgres://stayd@db.example.org/stayd\n"
+                      "database_password_file = password\n"
+                      "database_ca = tls/ca.pem\n"
+                      "database_connections_min = 2\n"
+                      "database_connections_max = 8\n"
+                      "database_pooler = transaction\n"));
+    assert_string_equal(printed(), "");
+    assert_string_equal(config.database.url,
+                        "postgres://stayd@db.example.org/stayd?sslrootcert=/etc/stayd/tls/ca.pem"
+                        "&sslmode=verify-full&pooler=transaction");
+    assert_int_equal(config.database_connections_min, 2);
+    assert_int_equal(config.database_connections_max, 8);
+    assert_int_equal(config.database_pooler, DATABASE_POOLER_TRANSACTION);
+}
+
 static void all_errors_are_told(void **state)
 {
     (void)state;
@@ -270,6 +278,7 @@ int main(void)
         cmocka_unit_test(bad_values_say_why),
         cmocka_unit_test(keys_that_contradict_each_other),
         cmocka_unit_test(databases),
+        cmocka_unit_test(a_database_with_everything),
         cmocka_unit_test(all_errors_are_told),
         cmocka_unit_test(bounds_hold),
         cmocka_unit_test(distances),

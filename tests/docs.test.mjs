@@ -141,7 +141,7 @@ test('docs/configuration.md has the right defaults', () => {
   const [, body] = /^void config_defaults[\s\S]*?\{([\s\S]*?)^\}/m.exec(parser);
   const words = { WIRE_REGISTRATION_INVITE: 'invite', LOG_INFO: 'info', LOG_LOGFMT: 'logfmt' };
   const defaults = {};
-  for (const [, field, value] of body.matchAll(/\.(\w+) = ("[^"]*"|[^,]+),/g)) {
+  for (const [, field, value] of body.matchAll(/\.(\w+)(?:\.\w+)? = ("[^"]*"|[^,]+),/g)) {
     const [, name, unit] = /^(.*?)(?:_(s|ms|kib))?$/.exec(field);
     const sum = /^[\d *]+$/.test(value) ? value.split('*').reduce((all, one) => all * Number(one), 1) : undefined;
     defaults[name] = { unit, value: sum ?? words[value] ?? JSON.parse(value) };
@@ -165,6 +165,9 @@ test('every default can be written down, and every example of a configuration pa
   examples['an empty file'] = '';
   examples['packaging/stayd.conf'] = read('packaging/stayd.conf');
   assert.ok(Object.keys(examples).length >= 4);
+  for (const name of ['database-password', 'database-ca.pem']) { // beside the file, as the example has them
+    writeFileSync(join(dirname(server.configFile), name), 'x\n', { mode: name.endsWith('.pem') ? 0o644 : 0o600 });
+  }
   for (const [name, text] of Object.entries(examples)) {
     writeFileSync(server.configFile, text);
     const { code, stdout, stderr } = await run(executable('stayd'), ['--check', '-c', server.configFile]);

@@ -84,7 +84,7 @@ static const struct {
     {"hash_memory_bytes", ROLE(hash), NULL},
     {"capacity", 0, NULL},
     {"machine_memory_bytes", ROLE(supervisor), NULL},
-    {"machine_processors_millis", ROLE(supervisor), NULL},
+    {"machine_processors_thousandths", ROLE(supervisor), NULL},
     {"request_seconds", ROLE(front)},
     {"stage_seconds", ROLE(front)},
 };
@@ -107,7 +107,7 @@ static bool uses(const struct watched_page *page, const char *family, const char
 // A name ends in its unit or has none.
 static const char *unit_of(const char *family)
 {
-    static const char *const units[] = {"milliseconds", "seconds", "bytes", "millis"};
+    static const char *const units[] = {"milliseconds", "seconds", "bytes"};
     for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
         size_t family_size = strlen(family);
         size_t unit_size = strlen(units[i]);
