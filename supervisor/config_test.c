@@ -19,6 +19,7 @@ static bool parse(const char *text)
 static const char *printed(void)
 {
     static char text[16384];
+    text[0] = '\0';
     FILE *out = fmemopen(text, sizeof text, "w");
     assert_non_null(out);
     config_report_print(&report, "stayd.conf", out);
