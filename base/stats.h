@@ -186,6 +186,7 @@ enum {
     X(capacity_tombstones, gauge, "capacity", "resource=\"tombstones\"", "Bound of a resource, in its own unit") \
     X(capacity_ends, gauge, "capacity", "resource=\"ends\"", "Bound of a resource, in its own unit") \
     X(capacity_store_queue, gauge, "capacity", "resource=\"store_queue\"", "Bound of a resource, in its own unit") \
+    X(capacity_journal, gauge, "capacity", "resource=\"journal\"", "Bound of a resource, in its own unit") \
     X(capacity_database_connections, gauge, "capacity", "resource=\"database_connections\"", "Bound of a resource, in its own unit") \
     X(capacity_hash_queue, gauge, "capacity", "resource=\"hash_queue\"", "Bound of a resource, in its own unit") \
     X(capacity_sessions, gauge, "capacity", "resource=\"sessions\"", "Bound of a resource, in its own unit") \

@@ -500,6 +500,7 @@ bool journal_start(struct journal *journal)
     if (segment != NULL && journal->next == next) { // else the new segment has it
         mark(journal, segment);
     }
+    stats_set(STATS_capacity_journal, (uint64_t)JOURNAL_SEGMENTS_MAX * JOURNAL_SLOTS);
     show(journal);
     ev_timer_start(journal->loop, &journal->timer);
     return journal_writer_start(&journal->writer);

@@ -133,6 +133,7 @@ static void stand_in(struct store_answer *answer)
 {
     if (!is_done(answer) && answer->outcome != WIRE_STORE_CONFLICT) {
         store_answer_set(answer, WIRE_STORE_OK, WIRE_CONFLICT_NONE);
+        answer->retry_after_s = 0;
     }
 }
 

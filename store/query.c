@@ -137,35 +137,45 @@ void query_take_session(struct query *query, struct wire_session_row *row)
     row->agent = query_take_view(query);
 }
 
-static bool keep(struct account_text *text, struct view *view)
+static bool keep(struct account_found *found, struct view *view)
 {
-    if (view->size > sizeof(text->data) - text->used) {
+    if (view->size > sizeof(found->text) - found->used) {
         return false;
     }
     if (view->size > 0) {
-        memcpy(text->data + text->used, view->data, view->size);
+        memcpy(found->text + found->used, view->data, view->size);
     }
-    *view = view_of(text->data + text->used, view->size);
-    text->used += view->size;
+    *view = view_of(found->text + found->used, view->size);
+    found->used += view->size;
     return true;
 }
 
-bool query_account(struct store_sqlite *store, struct id16 id, struct wire_account_row *row,
-                   struct account_text *text)
+bool query_account(struct store_sqlite *store, struct id16 id, struct account_found *found)
 {
+    struct wire_account_row *row = &found->row;
     struct query query = query_begin(store, STATEMENT_ACCOUNT_BY_ID);
     query_put_id(&query, id);
-    bool found = query_row(&query);
-    if (found) {
+    bool there = query_row(&query);
+    if (there) {
         query_take_account(&query, row);
-        text->used = 0;
-        if (!keep(text, &row->name) || !keep(text, &row->display_name) || !keep(text, &row->email) ||
-            !keep(text, &row->groups) || !keep(text, &row->phc)) {
+        found->used = 0;
+        if (!keep(found, &row->name) || !keep(found, &row->display_name) || !keep(found, &row->email) ||
+            !keep(found, &row->groups) || !keep(found, &row->phc)) {
             store_sqlite_failed(store, SQLITE_CORRUPT);
         }
     }
     query_end(&query);
-    return found && store->failure == STORE_FINE;
+    return there && store->failure == STORE_FINE;
+}
+
+bool query_account_or_none(struct store_sqlite *store, struct id16 id, struct account_found *found,
+                           struct store_answer *answer)
+{
+    bool there = query_account(store, id, found);
+    if (!there) {
+        store_answer_set(answer, WIRE_STORE_NOT_FOUND, WIRE_CONFLICT_NONE);
+    }
+    return there;
 }
 
 bool query_session_insert(struct store_sqlite *store, const struct wire_session_row *row)

@@ -56,13 +56,16 @@ struct view query_take_view(struct query *query);
 void query_take_account(struct query *query, struct wire_account_row *row);
 void query_take_session(struct query *query, struct wire_session_row *row);
 
-// An account's row by id into fixed memory of the caller's; false: not there, or failure.
-struct account_text {
-    char data[WIRE_USERNAME_MAX + WIRE_DISPLAY_NAME_MAX + WIRE_EMAIL_MAX + WIRE_GROUPS_MAX + WIRE_PHC_MAX];
+// An account by id, in fixed memory of the caller's; the row borrows the text. False: not there, or failure.
+struct account_found {
+    struct wire_account_row row;
+    char text[WIRE_USERNAME_MAX + WIRE_DISPLAY_NAME_MAX + WIRE_EMAIL_MAX + WIRE_GROUPS_MAX + WIRE_PHC_MAX];
     size_t used;
 };
-bool query_account(struct store_sqlite *store, struct id16 id, struct wire_account_row *row,
-                   struct account_text *text);
+bool query_account(struct store_sqlite *store, struct id16 id, struct account_found *found);
+// The same; what is not there is answered NOT_FOUND.
+bool query_account_or_none(struct store_sqlite *store, struct id16 id, struct account_found *found,
+                           struct store_answer *answer);
 // A session's row, from a grant or a password change; false: failure, or the selector or public id is there.
 bool query_session_insert(struct store_sqlite *store, const struct wire_session_row *row);
 

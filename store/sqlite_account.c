@@ -88,13 +88,12 @@ void store_sqlite_account_add(void *backend, const struct wire_store_account_add
                               struct store_answer *answer)
 {
     struct store_sqlite *store = backend;
-    struct wire_account_row before;
-    struct account_text text;
-    if (query_account(store, ask->id, &before, &text)) {
-        if (!view_equal(before.name, ask->name)) {
+    struct account_found account;
+    if (query_account(store, ask->id, &account)) {
+        if (!view_equal(account.row.name, ask->name)) {
             refuse(answer, WIRE_CONFLICT_NAME);
         } else { // the same operation again
-            store_answer_account(answer, &before);
+            store_answer_account(answer, &account.row);
         }
         return;
     }
@@ -106,8 +105,8 @@ void store_sqlite_account_add(void *backend, const struct wire_store_account_add
         refuse(answer, WIRE_CONFLICT_NAME);
     } else {
         insert(store, ask);
-        if (query_account(store, ask->id, &before, &text)) {
-            store_answer_account(answer, &before);
+        if (query_account(store, ask->id, &account)) {
+            store_answer_account(answer, &account.row);
         }
     }
 }
@@ -157,37 +156,40 @@ static void change(struct wire_account_row *row, const struct wire_store_account
     }
 }
 
+static void write_account(struct store_sqlite *store, const struct wire_account_row *row)
+{
+    struct query query = query_begin(store, STATEMENT_ACCOUNT_UPDATE);
+    query_put_text(&query, row->display_name);
+    query_put_text(&query, row->email);
+    query_put_text(&query, row->groups);
+    query_put_u64(&query, row->flags);
+    query_put_u64(&query, row->epoch);
+    query_put_id(&query, row->id);
+    (void)query_run(&query, NULL);
+    query_end(&query);
+}
+
 void store_sqlite_account_set(void *backend, const struct wire_store_account_set *ask,
                               struct store_answer *answer)
 {
     struct store_sqlite *store = backend;
-    struct wire_account_row row;
-    struct account_text text;
-    if (!query_account(store, ask->id, &row, &text)) {
-        store_answer_set(answer, WIRE_STORE_NOT_FOUND, WIRE_CONFLICT_NONE);
+    struct account_found account;
+    if (!query_account_or_none(store, ask->id, &account, answer)) {
         return;
     }
-    uint32_t epoch = row.epoch;
-    bool administered = is_administrator(&row);
-    change(&row, ask);
-    if (ask->keep_administrator && administered && !is_administrator(&row) &&
+    uint32_t epoch = account.row.epoch;
+    bool administered = is_administrator(&account.row);
+    change(&account.row, ask);
+    if (ask->keep_administrator && administered && !is_administrator(&account.row) &&
         !other_administrator(store, ask->id)) {
         refuse(answer, WIRE_CONFLICT_LAST_ADMINISTRATOR);
         return;
     }
-    struct query query = query_begin(store, STATEMENT_ACCOUNT_UPDATE);
-    query_put_text(&query, row.display_name);
-    query_put_text(&query, row.email);
-    query_put_text(&query, row.groups);
-    query_put_u64(&query, row.flags);
-    query_put_u64(&query, row.epoch);
-    query_put_id(&query, row.id);
-    (void)query_run(&query, NULL);
-    query_end(&query);
-    if (row.epoch != epoch) {
-        end_sessions_of(store, row.id);
+    write_account(store, &account.row);
+    if (account.row.epoch != epoch) {
+        end_sessions_of(store, ask->id);
     }
-    store_answer_account(answer, &row);
+    store_answer_account(answer, &account.row);
 }
 
 static void write_password(struct store_sqlite *store, const struct wire_store_account_password *ask)
@@ -205,18 +207,17 @@ void store_sqlite_account_password(void *backend, const struct wire_store_accoun
                                    struct store_answer *answer)
 {
     struct store_sqlite *store = backend;
-    struct wire_account_row row;
-    struct account_text text;
-    if (!query_account(store, ask->account_id, &row, &text)) {
-        store_answer_set(answer, WIRE_STORE_NOT_FOUND, WIRE_CONFLICT_NONE);
-    } else if (view_equal(row.phc, ask->phc)) {
+    struct account_found account;
+    if (!query_account_or_none(store, ask->account_id, &account, answer) ||
+        view_equal(account.row.phc, ask->phc)) {
         return; // the same operation again: a hash has a salt of its own
-    } else if (ask->phc_before.size > 0 && !view_equal(row.phc, ask->phc_before)) {
+    }
+    if (ask->phc_before.size > 0 && !view_equal(account.row.phc, ask->phc_before)) {
         refuse(answer, WIRE_CONFLICT_PASSWORD);
-    } else if (ask->epoch <= row.epoch) {
+    } else if (ask->epoch <= account.row.epoch) {
         // A log-in with the old password may be under way at this epoch.
         refuse(answer, WIRE_CONFLICT_EPOCH);
-    } else if (ask->with_session && (row.flags & WIRE_ACCOUNT_DISABLED_FLAG) != 0) {
+    } else if (ask->with_session && (account.row.flags & WIRE_ACCOUNT_DISABLED_FLAG) != 0) {
         refuse(answer, WIRE_CONFLICT_DISABLED);
     } else {
         write_password(store, ask);
@@ -231,16 +232,11 @@ void store_sqlite_account_rehash(void *backend, const struct wire_store_account_
                                  struct store_answer *answer)
 {
     struct store_sqlite *store = backend;
-    struct wire_account_row row;
-    struct account_text text;
-    if (!query_account(store, ask->id, &row, &text)) {
-        store_answer_set(answer, WIRE_STORE_NOT_FOUND, WIRE_CONFLICT_NONE);
+    struct account_found account;
+    if (!query_account_or_none(store, ask->id, &account, answer) || view_equal(account.row.phc, ask->phc)) {
         return;
     }
-    if (view_equal(row.phc, ask->phc)) {
-        return;
-    }
-    if (!view_equal(row.phc, ask->phc_before)) {
+    if (!view_equal(account.row.phc, ask->phc_before)) {
         refuse(answer, WIRE_CONFLICT_PASSWORD);
         return;
     }
@@ -255,12 +251,11 @@ void store_sqlite_account_delete(void *backend, const struct wire_store_account_
                                  struct store_answer *answer)
 {
     struct store_sqlite *store = backend;
-    struct wire_account_row row;
-    struct account_text text;
-    if (!query_account(store, ask->id, &row, &text)) {
+    struct account_found account;
+    if (!query_account(store, ask->id, &account)) {
         return; // it is gone
     }
-    if (ask->keep_administrator && is_administrator(&row) && !other_administrator(store, ask->id)) {
+    if (ask->keep_administrator && is_administrator(&account.row) && !other_administrator(store, ask->id)) {
         refuse(answer, WIRE_CONFLICT_LAST_ADMINISTRATOR);
         return;
     }

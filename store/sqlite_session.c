@@ -45,17 +45,15 @@ void store_sqlite_session_grant(void *backend, const struct wire_store_session_g
                                 struct store_answer *answer)
 {
     struct store_sqlite *store = backend;
-    struct wire_account_row account;
-    struct account_text text;
-    if (!query_account(store, ask->account_id, &account, &text)) {
-        store_answer_set(answer, WIRE_STORE_NOT_FOUND, WIRE_CONFLICT_NONE);
+    struct account_found account;
+    if (!query_account_or_none(store, ask->account_id, &account, answer)) {
         return;
     }
-    if ((account.flags & WIRE_ACCOUNT_DISABLED_FLAG) != 0) {
+    if ((account.row.flags & WIRE_ACCOUNT_DISABLED_FLAG) != 0) {
         store_answer_set(answer, WIRE_STORE_CONFLICT, WIRE_CONFLICT_DISABLED);
         return;
     }
-    if (account.epoch != ask->epoch) {
+    if (account.row.epoch != ask->epoch) {
         store_answer_set(answer, WIRE_STORE_CONFLICT, WIRE_CONFLICT_EPOCH);
         return;
     }

@@ -25,6 +25,8 @@ const struct saturation_row saturation_rows[] = {
     ROW("store_queue", "database", store_queued, capacity_store_queue, store, "operations that wait"),
     ROW("database_connections", "database", pool_busy, capacity_database_connections, store,
         "connections with a statement, of those that the pool finds useful now"),
+    ROW("journal", "database", journal_entries, capacity_journal, store,
+        "ends in the journal that the database does not have"),
     ROW("tombstones", "database", tombstones, capacity_tombstones, core,
         "ends that look-ups are held against"),
     ROW("ends", "database", ends_pending, capacity_ends, core, "ends that are not yet durable"),
