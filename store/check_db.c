@@ -191,6 +191,10 @@ static enum offline_status check_sqlite(struct report *report, const char *path)
         offline_say("%s", why);
         whole = false;
     }
+    if (whole && report->how->run && !sqlite_work_look(path, on_finding, report, why, sizeof(why))) {
+        offline_say("%s", why);
+        whole = false;
+    }
     end_list(report);
     status = say_end(report, !whole);
 out:

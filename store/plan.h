@@ -24,7 +24,7 @@ typedef void plan_found(void *owner, const struct plan_finding *finding);
 enum plan_depth {
     PLAN_LIVE, // changes nothing, takes no lock that anyone waits for: changes are planned, reads are run
                // with a limit of PLAN_TIMEOUT_MS
-    PLAN_RUN, // changes are run too, and rolled back
+    PLAN_RUN,  // changes are run too, and rolled back
 };
 #define PLAN_TIMEOUT_MS 2000
 
@@ -33,6 +33,11 @@ enum plan_depth {
                                        void *owner, char *why, size_t why_size);
 [[nodiscard]] bool sqlite_plans_look(sqlite3 *database, plan_found *found, void *owner, char *why,
                                      size_t why_size);
+
+// Runs every operation on an SQLite file that nobody else uses, and rolls it back: statements whose work
+// grows with the tables are found by the steps they took, which are many more than their rows allow for.
+[[nodiscard]] bool sqlite_work_look(const char *path, plan_found *found, void *owner, char *why,
+                                    size_t why_size);
 
 // The indexes that are missing or unfinished, each with the statement that makes it.
 typedef void index_missing(void *owner, const char *index, const char *table, const char *statement);

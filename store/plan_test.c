@@ -274,6 +274,38 @@ static void the_report_says_what_is_wrong_with_sqlite(void **state)
     bytes_release(&out);
 }
 
+static void sqlite_works_no_more_than_it_says(void **state)
+{
+    struct backend *b = *state;
+    struct seen seen = {0};
+    sqlite3 *database = NULL;
+    char why[256] = "";
+    assert_int_equal(store_sqlite_begin(b->sqlite), STORE_FINE);
+    assert_int_equal(store_sqlite_commit(b->sqlite), STORE_FINE);
+    assert_int_equal(sqlite3_open(b->path, &database), SQLITE_OK);
+    assert_int_equal(
+        sqlite3_exec(
+            database,
+            "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 5000) INSERT INTO "
+            "accounts SELECT randomblob(16), 'user' || i, '', '', 'staff', 0, 'x', 0, 1, 1, 0 FROM n;"
+            "INSERT INTO sessions SELECT id, randomblob(16), randomblob(16), randomblob(16), 0, 1, 9000, "
+            "5000, "
+            "1, zeroblob(16), '' FROM accounts, (SELECT 1 UNION ALL SELECT 2);"
+            "INSERT INTO accounts VALUES (zeroblob(16), 'root', '', '', 'admins', 0, 'x', 0, 1, 1, 0)",
+            NULL, NULL, NULL),
+        SQLITE_OK);
+    if (!sqlite_work_look(b->path, on_finding, &seen, why, sizeof(why))) {
+        fail_msg("%s", why);
+    }
+    assert_string_equal(seen.last, "");
+    assert_true(seen.looked > 25);
+    assert_int_equal(sqlite3_exec(database, "DROP INDEX accounts_name", NULL, NULL, NULL), SQLITE_OK);
+    assert_true(sqlite_work_look(b->path, on_finding, &seen, why, sizeof(why)));
+    assert_int_equal(seen.failed, 1);
+    assert_non_null(strstr(seen.last, "ACCOUNT_BY_NAME: it took "));
+    assert_int_equal(sqlite3_close(database), SQLITE_OK);
+}
+
 #define LARGE(function) cmocka_unit_test_setup_teardown(function, setup, testing_teardown)
 
 int main(void)
@@ -286,6 +318,7 @@ int main(void)
         ON(testing_on_postgres, an_empty_database_says_nothing_yet),
         ON(testing_on_postgres, someone_elses_lock_is_not_waited_for),
         LARGE(the_report_says_what_is_wrong_with_postgres),
+        ON(testing_sqlite, sqlite_works_no_more_than_it_says),
         ON(testing_sqlite, the_report_says_what_is_wrong_with_sqlite),
     };
     return cmocka_run_group_tests(tests, testing_postgres_group, testing_postgres_group_end);

@@ -7,6 +7,7 @@
 // read whole, and rightly.
 #include "store/plan.h"
 
+#include "store/plan_sample.h"
 #include "store/postgres_call.h"
 #include "store/schema.h"
 
@@ -15,7 +16,6 @@
 
 #define SMALL_BYTES (1u << 20)
 #define TABLES      4
-#define SAMPLES_MAX 32
 
 static const char *const table_names[TABLES] = {"accounts", "sessions", "once", "audit"};
 
@@ -348,8 +348,9 @@ static bool look_step(struct look *look, const struct postgres_step *step, bool 
     return fine;
 }
 
-static bool look_call(struct look *look, struct view packet)
+static bool look_call(void *owner, struct view packet)
 {
+    struct look *look = owner;
     struct postgres_call call;
     if (!postgres_call_make(&call, packet)) {
         (void)snprintf(look->why, look->why_size, "out of memory");
@@ -368,10 +369,8 @@ static bool look_call(struct look *look, struct view packet)
 }
 
 struct sample {
-    struct id16 account, selector, public_id;
-    struct view name, phc;
-    uint32_t epoch;
-    PGresult *result; // what the views borrow
+    struct plan_sample of;
+    PGresult *result; // what its views borrow
 };
 
 static struct id16 id_at(const PGresult *result, int column)
@@ -386,7 +385,7 @@ static struct id16 id_at(const PGresult *result, int column)
 // A session from the middle, and its account; an empty database has none, which is a sample too.
 static bool take_sample(struct look *look, struct sample *sample)
 {
-    *sample = (struct sample){.name = VIEW("nobody")};
+    *sample = (struct sample){.of = {.name = VIEW("nobody")}};
     if (!begin(look, false)) {
         return false;
     }
@@ -398,84 +397,17 @@ static bool take_sample(struct look *look, struct sample *sample)
                      0, NULL, NULL, NULL, NULL, 1);
     bool fine = is_fine(result) || failed(look);
     if (fine && PQntuples(result) == 1) {
-        sample->account = id_at(result, 0);
-        sample->selector = id_at(result, 1);
-        sample->public_id = id_at(result, 2);
-        sample->name = view_of(PQgetvalue(result, 0, 3), (size_t)PQgetlength(result, 0, 3));
-        sample->phc = view_of(PQgetvalue(result, 0, 4), (size_t)PQgetlength(result, 0, 4));
+        sample->of.account = id_at(result, 0);
+        sample->of.selector = id_at(result, 1);
+        sample->of.public_id = id_at(result, 2);
+        sample->of.name = view_of(PQgetvalue(result, 0, 3), (size_t)PQgetlength(result, 0, 3));
+        sample->of.phc = view_of(PQgetvalue(result, 0, 4), (size_t)PQgetlength(result, 0, 4));
         const uint8_t *epoch = (const uint8_t *)PQgetvalue(result, 0, 5);
-        sample->epoch =
+        sample->of.epoch =
             (uint32_t)epoch[4] << 24 | (uint32_t)epoch[5] << 16 | (uint32_t)epoch[6] << 8 | epoch[7];
     }
     sample->result = result;
     PQclear(PQexec(look->connection, "ROLLBACK"));
-    return fine;
-}
-
-#define LOOK(name_, ...)                                                                                     \
-    (bytes_reset(&packet),                                                                                   \
-     wire_store_##name_##_encode(&packet, &(struct wire_store_##name_){__VA_ARGS__}) &&                      \
-         look_call(look, bytes_view(&packet)))
-
-#define NEW_SESSION                                                                                          \
-    .selector = {{1}}, .verifier_hash = {{2}}, .public_id = {{3}}, .account_id = of->account, .created = 1,  \
-    .expires = 2, .last_seen = 1, .level = 1
-
-static bool look_accounts(struct look *look, const struct sample *of)
-{
-    struct bytes packet;
-    bytes_init(&packet, WIRE_PACKET_MAX);
-    bool fine =
-        LOOK(account_by_name, .name = of->name) && LOOK(account_by_id, .id = of->account) &&
-        LOOK(account_add, .id = {{1}}, .name = VIEW("~"), .first = 1, .has_invite = 1) &&
-        LOOK(account_set, .id = of->account, .fields = WIRE_SET_DISABLED, .disabled = 1,
-             .keep_administrator = 1) &&
-        LOOK(account_password, NEW_SESSION, .phc = VIEW("~"), .phc_before = of->phc, .epoch = of->epoch + 1,
-             .with_session = 1) &&
-        LOOK(account_rehash, .id = of->account, .phc_before = of->phc, .phc = VIEW("~")) &&
-        LOOK(account_delete, .id = of->account, .keep_administrator = 1) &&
-        LOOK(account_list, .after = of->name, .limit = 100) &&
-        LOOK(account_epoch, .id = of->account, .epoch = of->epoch + 1, .has_keep = 1, .keep = of->selector);
-    bytes_release(&packet);
-    return fine;
-}
-
-static bool look_sessions(struct look *look, const struct sample *of)
-{
-    struct bytes packet, rows;
-    bytes_init(&packet, WIRE_PACKET_MAX);
-    bytes_init(&rows, 32768);
-    for (uint8_t i = 0; i < 100; i++) {
-        struct wire_seen_row row = {of->selector, 1};
-        row.selector.byte[15] = (uint8_t)(row.selector.byte[15] + i);
-        wire_seen_row_append(&rows, &row);
-    }
-    bool fine =
-        LOOK(session_grant, NEW_SESSION, .epoch = of->epoch, .has_replaced = 1, .replaced = of->selector) &&
-        LOOK(session_by_selector, .selector = of->selector) &&
-        LOOK(session_by_public_id, .public_id = of->public_id) &&
-        LOOK(session_end, .selector = of->selector) &&
-        LOOK(session_list, .account_id = of->account, .limit = 100) &&
-        LOOK(session_seen, .rows = bytes_view(&rows), .alive = 1) &&
-        LOOK(session_page, .after_account = of->account, .after_selector = of->selector, .limit = 512) &&
-        LOOK(expired_delete, .limit = 512);
-    bytes_release(&rows);
-    bytes_release(&packet);
-    return fine;
-}
-
-static bool look_others(struct look *look, const struct sample *of)
-{
-    struct bytes packet, rows;
-    bytes_init(&packet, WIRE_PACKET_MAX);
-    bytes_init(&rows, 4096);
-    wire_audit_row_append(&rows, &(struct wire_audit_row){.time = 1, .event = VIEW("~")});
-    bool fine = LOOK(once_put, .space = VIEW("~")) && LOOK(once_get, .space = VIEW("invite")) &&
-                LOOK(audit_add, .rows = bytes_view(&rows)) && LOOK(audit_list, .limit = 512) &&
-                LOOK(audit_list, .limit = 512, .username = of->name) &&
-                LOOK(audit_list, .limit = 512, .event = VIEW("login"));
-    bytes_release(&rows);
-    bytes_release(&packet);
     return fine;
 }
 
@@ -498,7 +430,7 @@ bool postgres_plans_look(PGconn *connection, enum plan_depth depth, plan_found *
     for (enum statement i = 0; fine && i < STATEMENTS; i++) {
         fine = statement_sql(DIALECT_POSTGRES, i) == NULL || look_generic(look, i);
     }
-    fine = fine && look_accounts(look, &sample) && look_sessions(look, &sample) && look_others(look, &sample);
+    fine = fine && plan_sample_each(&sample.of, look_call, look);
     for (enum statement i = 0; fine && i < STATEMENTS; i++) {
         if (look->looked[i]) {
             found(owner, &look->findings[i]);

@@ -292,6 +292,12 @@ static void roll_back(struct store_sqlite *store)
     store->in_group = false;
 }
 
+void store_sqlite_undo(struct store_sqlite *store)
+{
+    roll_back(store);
+    store->failure = STORE_FINE;
+}
+
 enum store_failure store_sqlite_begin(struct store_sqlite *store)
 {
     assert(!store->in_group);

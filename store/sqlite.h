@@ -51,6 +51,8 @@ void store_sqlite_close(struct store_sqlite **store);
 // whole group, store_sqlite_failure says so and the rest of the group is answered without being run.
 [[nodiscard]] bool store_sqlite_apply(struct store_sqlite *store, struct view packet,
                                       struct store_answer *answer);
+// In place of a commit: nothing of the group was done.
+void store_sqlite_undo(struct store_sqlite *store);
 // After a failure nothing of the group was done, or it is unknown whether it was.
 [[nodiscard]] enum store_failure store_sqlite_commit(struct store_sqlite *store);
 // The last operation's failure, or the group's.
