@@ -55,6 +55,30 @@ enum {
     X(malformed, "malformed") \
     X(other, "other")
 
+// Each operation of store/store.h, in the order of their messages.
+#define STATS_PER_OPERATION(X, p, family, help) \
+    X(p##_account_by_name, counter, family, "operation=\"account_by_name\"", help) \
+    X(p##_account_by_id, counter, family, "operation=\"account_by_id\"", help) \
+    X(p##_account_add, counter, family, "operation=\"account_add\"", help) \
+    X(p##_account_set, counter, family, "operation=\"account_set\"", help) \
+    X(p##_account_password, counter, family, "operation=\"account_password\"", help) \
+    X(p##_account_rehash, counter, family, "operation=\"account_rehash\"", help) \
+    X(p##_account_delete, counter, family, "operation=\"account_delete\"", help) \
+    X(p##_account_list, counter, family, "operation=\"account_list\"", help) \
+    X(p##_account_epoch, counter, family, "operation=\"account_epoch\"", help) \
+    X(p##_session_grant, counter, family, "operation=\"session_grant\"", help) \
+    X(p##_session_by_selector, counter, family, "operation=\"session_by_selector\"", help) \
+    X(p##_session_by_public_id, counter, family, "operation=\"session_by_public_id\"", help) \
+    X(p##_session_end, counter, family, "operation=\"session_end\"", help) \
+    X(p##_session_list, counter, family, "operation=\"session_list\"", help) \
+    X(p##_session_seen, counter, family, "operation=\"session_seen\"", help) \
+    X(p##_session_page, counter, family, "operation=\"session_page\"", help) \
+    X(p##_expired_delete, counter, family, "operation=\"expired_delete\"", help) \
+    X(p##_once_put, counter, family, "operation=\"once_put\"", help) \
+    X(p##_once_get, counter, family, "operation=\"once_get\"", help) \
+    X(p##_audit_add, counter, family, "operation=\"audit_add\"", help) \
+    X(p##_audit_list, counter, family, "operation=\"audit_list\"", help)
+
 // Counters and gauges: identifier, kind, family, labels ("" or `name="value"`), help of the family.
 // Rows of one family stand together. A role leaves alone what it does not use.
 #define STATS_COUNTERS(X) \
@@ -130,6 +154,15 @@ enum {
     X(journal_entries, gauge, "journal_entries", "", "Entries in the journal that the database has not acknowledged") \
     X(pool_open, gauge, "pool", "state=\"open\"", "Database connections") \
     X(pool_busy, gauge, "pool", "state=\"busy\"", "Database connections") \
+    X(pool_breaker_open, gauge, "pool_breaker_open", "", "1 while the database is not asked because it did not answer") \
+    X(pool_opened, counter, "pool_connections", "event=\"opened\"", "Database connections by what became of them") \
+    X(pool_refused, counter, "pool_connections", "event=\"refused\"", "Database connections by what became of them") \
+    X(pool_broken, counter, "pool_connections", "event=\"broken\"", "Database connections by what became of them") \
+    X(pool_discarded, counter, "pool_connections", "event=\"discarded\"", "Database connections by what became of them") \
+    STATS_PER_OPERATION(X, statement, "statements", "Operations run on a database connection") \
+    STATS_PER_OPERATION(X, statement_wait, "statement_wait_microseconds", "Time operations waited for a database connection") \
+    STATS_PER_OPERATION(X, statement_hold, "statement_hold_microseconds", "Time operations held a database connection") \
+    STATS_PER_OPERATION(X, statement_slow, "statement_slow", "Operations that were far slower than they are when all is well") \
     X(hash_verified, counter, "hash_jobs", "kind=\"verify\"", "Password hashes computed") \
     X(hash_made, counter, "hash_jobs", "kind=\"new\"", "Password hashes computed") \
     X(hash_dummy, counter, "hash_jobs", "kind=\"dummy\"", "Password hashes computed") \

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/stats.h"
 
 #include <stdio.h>
 
@@ -70,6 +71,7 @@ void postgres_on_addresses(void *owner, const struct postgres_addresses *address
 
 void postgres_attempt_succeeded(struct postgres_service *service)
 {
+    stats_count(STATS_pool_opened);
     if (service->attempt_reserved) {
         pool_connected_reserved(&service->pool);
     } else {
@@ -99,6 +101,7 @@ void postgres_attempt_failed(struct postgres_service *service, enum postgres_fai
         try_address(service);
         return;
     }
+    stats_count(STATS_pool_refused);
     service->addresses_tried++;
     bool last = service->addresses_tried >= service->addresses.count;
     if (failure != POSTGRES_FAILED_MOVED || last) {

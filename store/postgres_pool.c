@@ -72,6 +72,7 @@ static void show(const struct postgres_service *service)
 {
     stats_set(STATS_pool_open, service->pool.open);
     stats_set(STATS_pool_busy, service->pool.running);
+    stats_set(STATS_pool_breaker_open, service->pool.breaker != POOL_CLOSED);
     stats_set(STATS_capacity_database_connections, pool_limit(&service->pool));
 }
 
@@ -94,6 +95,17 @@ static void take_from_idle(struct postgres_slot *slot)
     }
 }
 
+// Each checkout: what ran, how long it waited for the connection and held it.
+static void count(const struct postgres_slot *slot, uint64_t now_ns)
+{
+    enum stats_counter at =
+        (enum stats_counter)(slot->call.operation->number - WIRE_MESSAGE_store_account_by_name);
+    stats_count(STATS_statement_account_by_name + at);
+    stats_add(STATS_statement_wait_account_by_name + at, slot->wait_ns / 1000u);
+    stats_add(STATS_statement_hold_account_by_name + at, (now_ns - slot->begun_ns) / 1000u);
+    stats_add(STATS_statement_slow_account_by_name + at, slot->overdue);
+}
+
 // Its connection is closed already, or is closed here; what it ran is not known to be over unless `over`.
 static void close_slot(struct postgres_slot *slot, bool over)
 {
@@ -102,7 +114,9 @@ static void close_slot(struct postgres_slot *slot, bool over)
     postgres_connection_close(&slot->connection);
     if (slot->running) {
         service->ghosts = service->ghosts || !over;
-        uint64_t now_ns = clock_mono_ns(), run_ns = slot->cancelled_ns > 0 ? now_ns - slot->begun_ns : 0;
+        uint64_t now_ns = clock_mono_ns();
+        count(slot, now_ns);
+        uint64_t run_ns = slot->cancelled_ns > 0 ? now_ns - slot->begun_ns : 0;
         pool_ended(&service->pool, slot->kind, slot->overdue, run_ns / 1000u, now_ns / 1000000u);
         gate_leave(&service->gate, &slot->ticket, run_ns > 0, now_ns / 1000u);
         postgres_call_release(&slot->call);
@@ -135,6 +149,7 @@ void postgres_pool_admit(struct postgres_service *service)
 static void run(struct postgres_slot *slot, struct postgres_job *job)
 {
     slot->begun_ns = clock_mono_ns();
+    slot->wait_ns = slot->begun_ns - job->queued_ns;
     slot->job = job;
     slot->ticket = job->ticket;
     job->ticket = (struct gate_ticket){0}; // it may have to enter again
@@ -278,8 +293,10 @@ static void on_done(struct postgres_connection *connection, enum postgres_failur
         return; // the answer's receiver ended everything
     }
     if (discard) {
+        stats_count(STATS_pool_discarded);
         close_slot(slot, true);
     } else {
+        count(slot, now_ns);
         pool_ended(&service->pool, slot->kind, slot->overdue, (now_ns - slot->begun_ns) / 1000u,
                    now_ns / 1000000u);
         gate_leave(&service->gate, &slot->ticket, true, now_ns / 1000u);
@@ -300,6 +317,7 @@ static void on_lost(struct postgres_connection *connection, bool busy, const cha
     struct postgres_job *job = slot->job;
     uint64_t now_ms = clock_mono_ns() / 1000000u;
     slot->job = NULL;
+    stats_count(STATS_pool_broken);
     close_slot(slot, false);
     if (busy) {
         postgres_failure_say(POSTGRES_FAILED_LOST, "a connection broke", text, now_ms);

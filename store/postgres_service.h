@@ -57,7 +57,7 @@ struct postgres_slot {
     struct postgres_call call;
     struct gate_ticket ticket; // outlives its job
     uint32_t kind;
-    uint64_t begun_ns, deadline_ns, overdue_ns, cancelled_ns, idle_ns;
+    uint64_t begun_ns, wait_ns, deadline_ns, overdue_ns, cancelled_ns, idle_ns;
     bool running, overdue;
     bool stale; // to be closed when it is idle
     struct postgres_slot *idle_next;
