@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: ISC
 // Fills the database of a stayd that is not running with accounts, live sessions and what lies beside them,
-// fast: an SQLite file (--file; made where there is none) or PostgreSQL (--database URL; the tables have to
-// be there, empty: stayd makes them when it starts). Used by bench/run and by the tests; not installed.
-// Number i has the token and the user name of bench/tokens.h, so that the client knows them; all accounts
-// have one password.
+// fast: an SQLite file (--file) or PostgreSQL (--database URL). The tables have to be there, empty: stayd
+// makes them when it starts. Used by bench/run and by the tests, which wait for it: it is built without
+// sanitizers and with none of stayd's objects; not installed. Number i has the token and the user name of
+// bench/tokens.h, so that the client knows them; all accounts have one password.
 #include "bench/seed.h"
-#include "base/clock.h"
 #include "bench/tokens.h"
 
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
 
 enum { SESSION_DAYS = 30, EACH_MAX = 1000 };
 
@@ -196,10 +198,19 @@ static bool take_number(const char *name, const char *value)
                  {"--passes", &seeding.passes}};
     for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
         if (strcmp(known[i].name, name) == 0) {
-            return view_to_u64(view_of_cstr(value), known[i].to);
+            char *end = NULL;
+            *known[i].to = strtoull(value, &end, 10);
+            return end != value && *end == '\0';
         }
     }
     return false;
+}
+
+static double seconds(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
 int main(int argc, char **argv)
@@ -216,8 +227,8 @@ int main(int argc, char **argv)
             "            [--memory-kib 19456] [--passes 2]\n");
         return 2;
     }
-    uint64_t began = clock_mono_ns();
-    seeding.now = (int64_t)clock_wall_s();
+    double began = seconds();
+    seeding.now = (int64_t)time(NULL);
     if (sodium_init() < 0 ||
         crypto_pwhash_str_alg(seeding.phc, seeding.password, strlen(seeding.password), seeding.passes,
                               seeding.memory_kib * 1024, crypto_pwhash_ALG_ARGON2ID13) != 0) {
@@ -226,7 +237,6 @@ int main(int argc, char **argv)
     seeding.target->open(seeding.where);
     fill();
     seeding.target->close();
-    printf("{\"sessions\":%llu,\"seconds\":%.3f}\n", (unsigned long long)seeding.sessions,
-           (double)(clock_mono_ns() - began) / 1e9);
+    printf("{\"sessions\":%llu,\"seconds\":%.3f}\n", (unsigned long long)seeding.sessions, seconds() - began);
     return 0;
 }

@@ -4,7 +4,9 @@
 #ifndef BENCH_SEED_H
 #define BENCH_SEED_H
 
-#include "base/bytes.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
 enum { SEED_COLUMNS_MAX = 12, SEED_INDEXES_MAX = 16 };
 

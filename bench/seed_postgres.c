@@ -7,6 +7,8 @@
 #include <endian.h>
 #include <libpq-fe.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 enum { BUFFER_SIZE = 256 * 1024, ROW_SIZE_MAX = 4096 };
 

@@ -2,9 +2,8 @@
 // The SQLite file of a stayd that is not running, filled: rows go in in the order of their tree, the other
 // indexes are built once at the end, and nothing is made durable before that. The file keeps its owner.
 #include "bench/seed.h"
-#include "store/sqlite_schema.h"
 
-#include <stdio.h>
+#include <sqlite3.h>
 
 static struct {
     sqlite3 *database;
@@ -51,16 +50,11 @@ static void drop_indexes(void)
 
 static void open_file(const char *file)
 {
-    int64_t version = 0;
-    int code = 0;
-    if (sqlite3_open(file, &to.database) != SQLITE_OK) {
+    if (sqlite3_open_v2(file, &to.database, SQLITE_OPEN_READWRITE, NULL) != SQLITE_OK) {
         seed_die(file, sqlite3_errmsg(to.database));
     }
     run("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA locking_mode = EXCLUSIVE;"
         "PRAGMA cache_size = -262144; PRAGMA temp_store = MEMORY; PRAGMA threads = 2");
-    if (sqlite_schema_migrate(to.database, &schema_current, &version, &code) != SCHEMA_CURRENT) {
-        seed_die(file, "the schema");
-    }
     drop_indexes();
     run("BEGIN");
 }
