@@ -3,6 +3,8 @@
 // torn, damaged or refused.
 #include "store/testing_journal.h"
 
+#include "base/fault.h"
+
 #include <poll.h>
 #include <signal.h>
 #include <sys/resource.h>
@@ -204,13 +206,38 @@ static void a_full_disk_acknowledges_nothing(void **state)
     assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
 }
 
+#ifdef STAYD_FAULTS
+// What was in the batch is not acknowledged, and the file is not trusted again; what comes next is durable.
+static void a_failed_sync_spoils_the_file(void **state)
+{
+    struct fixture *f = *state;
+    begin(f);
+    settle(f, end_one(f, 1));
+    assert_true(fault_arm(VIEW("journal_sync"), 1));
+    uint64_t lost = end_one(f, 2);
+    settle(f, lost);
+    assert_int_equal(f->failed, 1);
+    assert_int_equal(journal_state(f->journal, lost), JOURNAL_LOST);
+    uint64_t next = end_one(f, 3);
+    assert_int_equal(journal_state(f->journal, next), JOURNAL_UNSETTLED);
+    settle(f, next);
+    assert_int_equal(journal_state(f->journal, next), JOURNAL_DURABLE);
+    assert_int_equal(f->durable, next);
+    assert_int_equal(files(f), 2);
+    assert_int_equal(journal_count(f->journal).unacknowledged, 2); // not the one that was refused
+    again(f);
+    assert_true(has_ended(f, 1) && has_ended(f, 3));
+}
+#endif
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(a_torn_end_is_written_over),
-        TEST(a_damaged_middle_costs_itself),
-        TEST(killed_again_and_again),
-        TEST(a_full_disk_acknowledges_nothing),
+        TEST(a_torn_end_is_written_over),    TEST(a_damaged_middle_costs_itself),
+        TEST(killed_again_and_again),        TEST(a_full_disk_acknowledges_nothing),
+#ifdef STAYD_FAULTS
+        TEST(a_failed_sync_spoils_the_file),
+#endif
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -151,12 +151,16 @@ static void trim(int file)
 
 static bool sync_file(struct journal_writer *writer)
 {
-    bool fine = !FAULT("journal_sync") && fdatasync(writer->file) == 0;
+    bool fine = fdatasync(writer->file) == 0;
+    if (FAULT("journal_sync")) {
+        errno = EIO;
+        fine = false;
+    }
+    int cause = errno;
     pthread_mutex_lock(&writer->lock);
     writer->syncs++;
     pthread_mutex_unlock(&writer->lock);
     if (!fine) {
-        int cause = errno;
         writer->spoilt = writer->segment;
         close_file(writer);
         errno = cause;
