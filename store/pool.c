@@ -204,7 +204,10 @@ void pool_trip(struct pool *pool, uint64_t now_ms, uint32_t random)
 
 void pool_failed(struct pool *pool, uint64_t now_ms, uint32_t random)
 {
-    pool->failures++;
+    if (pool->failures == 0 || now_ms >= pool->failed_ms + POOL_AT_ONCE_MS) {
+        pool->failures++;
+        pool->failed_ms = now_ms;
+    }
     if (pool->breaker == POOL_HALF_OPEN ||
         (pool->breaker == POOL_CLOSED && pool->failures >= BREAKER_COUNT)) {
         pool_trip(pool, now_ms, random);

@@ -26,6 +26,7 @@
 #define POOL_KINDS_MAX      32
 #define POOL_BACKOFF_MIN_MS 20
 #define POOL_BACKOFF_MAX_MS 1000
+#define POOL_AT_ONCE_MS     20   // a server that ends ten connections has failed once
 #define POOL_CROWDED_MS     5000 // a server that is full is asked for another connection after this
 
 struct pool_kind {
@@ -55,8 +56,9 @@ struct pool {
     uint64_t ceiling_until_ms;
 
     enum pool_breaker breaker;
-    uint32_t failures; // in a row
-    uint32_t backoff;  // doublings
+    uint32_t failures; // in a row; what fails at the same time counts once
+    uint64_t failed_ms;
+    uint32_t backoff; // doublings
 };
 
 void pool_init(struct pool *pool, uint32_t kinds, uint32_t min, uint32_t start, uint32_t max);

@@ -128,12 +128,14 @@ static void three_failures_open_the_breaker_and_one_probe_closes_it(void **state
 {
     (void)state;
     struct pool pool = fresh();
-    pool_failed(&pool, 1000, 0);
-    pool_failed(&pool, 1000, 0);
+    pool_failed(&pool, 100, 0);
+    pool_failed(&pool, 200, 0);
     assert_true(pool_is_up(&pool));
     pool_worked(&pool); // in a row only
-    pool_failed(&pool, 1000, 0);
-    pool_failed(&pool, 1000, 0);
+    pool_failed(&pool, 300, 0);
+    for (unsigned i = 0; i < 10; i++) {
+        pool_failed(&pool, 400, 0); // ten connections that end together are one failure
+    }
     assert_true(pool_is_up(&pool));
     pool_failed(&pool, 1000, UINT32_MAX);
     assert_false(pool_is_up(&pool));

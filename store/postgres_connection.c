@@ -208,6 +208,12 @@ static void lose(struct postgres_connection *connection)
     connection->events->on_lost(connection, busy, text);
 }
 
+bool postgres_connection_has_news(const struct postgres_connection *connection)
+{
+    struct pollfd poller = {.fd = connection->pg == NULL ? -1 : PQsocket(connection->pg), .events = POLLIN};
+    return poller.fd >= 0 && poll(&poller, 1, 0) > 0;
+}
+
 PGcancel *postgres_connection_cancel(struct postgres_connection *connection)
 {
     return connection->pg == NULL ? NULL : PQgetCancel(connection->pg);

@@ -82,6 +82,8 @@ void postgres_connection_ask(struct postgres_connection *connection, const char 
                              const char *const *values, uint32_t timeout_ms);
 // From done, in on_done or later: the results are freed, it is idle.
 void postgres_connection_clear(struct postgres_connection *connection);
+// Has the server said something that was not read yet? Whoever was held up itself must not call it silent.
+bool postgres_connection_has_news(const struct postgres_connection *connection);
 // For the helper's thread; NULL: no memory, or not connected.
 PGcancel *postgres_connection_cancel(struct postgres_connection *connection);
 

@@ -376,7 +376,9 @@ static void tick_slot(struct postgres_slot *slot, uint64_t now_ns)
         postgres_pool_admit(service);
     }
     if (slot->running && slot->cancelled_ns == 0 && now_ns >= slot->deadline_ns) {
-        give_up(slot, now_ns);
+        if (!postgres_connection_has_news(&slot->connection)) {
+            give_up(slot, now_ns);
+        }
     } else if (slot->running && slot->cancelled_ns > 0 && now_ns >= slot->cancelled_ns + UNANSWERED_NS) {
         postgres_failure_say(POSTGRES_FAILED_SILENT, slot->call.operation->name, "nor to its cancellation",
                              now_ns / 1000000u);

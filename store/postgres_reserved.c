@@ -301,7 +301,8 @@ static void say_down_in_time(struct postgres_service *service, uint64_t now_ns)
 void postgres_reserved_tick(struct postgres_service *service, uint64_t now_ns)
 {
     say_down_in_time(service, now_ns);
-    if (service->reserved.asked && now_ns >= service->reserved.asked_ns + ANSWER_NS) {
+    if (service->reserved.asked && now_ns >= service->reserved.asked_ns + ANSWER_NS &&
+        !postgres_connection_has_news(&service->reserved.connection)) {
         postgres_failure_say(POSTGRES_FAILED_SILENT, "the server", "no answer within 1 s", now_ns / 1000000u);
         service->ghosts = true;
         postgres_service_trip(service);
