@@ -103,9 +103,7 @@ static int teardown(void **state)
     ev_timer_stop(seen->loop, &seen->pulse);
     ev_loop_destroy(seen->loop);
     PQfinish(seen->other);
-    char command[128];
-    (void)snprintf(command, sizeof(command), "rm -rf %s", seen->folder);
-    assert_int_equal(system(command), 0);
+    testing_remove_tree(seen->folder);
     free(seen);
     return 0;
 }

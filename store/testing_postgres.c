@@ -182,17 +182,21 @@ bool testing_postgres_again(struct testing_postgres *postgres)
            wait_until_ready(postgres);
 }
 
+void testing_remove_tree(const char *folder)
+{
+    pid_t child = fork();
+    if (child == 0) {
+        (void)execl("/bin/rm", "rm", "-rf", folder, (char *)NULL);
+        _exit(127);
+    }
+    (void)waitpid(child, NULL, 0);
+}
+
 void testing_postgres_stop(struct testing_postgres *postgres)
 {
     testing_postgres_halt(postgres);
     if (postgres->folder[0] != '\0') {
-        int status;
-        pid_t child = fork();
-        if (child == 0) {
-            (void)execl("/bin/rm", "rm", "-rf", postgres->folder, (char *)NULL);
-            _exit(127);
-        }
-        (void)waitpid(child, &status, 0);
+        testing_remove_tree(postgres->folder);
         postgres->folder[0] = '\0';
     }
 }

@@ -17,6 +17,8 @@ struct testing_postgres {
 // Fails (false, the reason on standard error) where the server's programs are missing or it does not start.
 [[nodiscard]] bool testing_postgres_start(struct testing_postgres *postgres);
 void testing_postgres_stop(struct testing_postgres *postgres);
+// A folder of the test's own, with all that is in it.
+void testing_remove_tree(const char *folder);
 // As a power cut would, and on again with the same data.
 void testing_postgres_halt(struct testing_postgres *postgres);
 [[nodiscard]] bool testing_postgres_again(struct testing_postgres *postgres);
