@@ -100,6 +100,12 @@ static void end_interval(const struct gate *gate, struct gate_class *class, uint
     begin_interval(class, now_us);
 }
 
+static uint64_t steep_us(const struct gate *gate)
+{
+    uint32_t part_us = gate->interval_us / GATE_STEEP;
+    return part_us > gate->target_us ? part_us : gate->target_us;
+}
+
 // At every event of a class, before the event.
 static void observe(const struct gate *gate, struct gate_class *class, uint64_t now_us)
 {
@@ -111,7 +117,7 @@ static void observe(const struct gate *gate, struct gate_class *class, uint64_t 
     uint64_t since_us = now_us - class->interval_began_us;
     if (since_us >= gate->interval_us) {
         end_interval(gate, class, now_us);
-    } else if (class->standing && since_us >= gate->interval_us / GATE_STEEP &&
+    } else if (class->standing && since_us >= steep_us(gate) &&
                class->arrived > 2 * class->served + GATE_STEEP_LEAST) {
         class->overloaded = true; // no need to wait for the end
         begin_interval(class, now_us);

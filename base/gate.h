@@ -30,7 +30,7 @@ enum {
     GATE_CLASSES_MAX = 24, // stayd-store has one for each operation
     GATE_PASSED_MAX = 8,
     GATE_KEPT = 2,  // the newest this many of an overloaded class are not dropped by age: a place never idles
-    GATE_STEEP = 4, // a quarter of the interval is enough when more than twice as many come as are served
+    GATE_STEEP = 8, // an eighth of the interval is enough when more than twice as many come as are served
     GATE_STEEP_LEAST = 8, // … and so many more
     GATE_RETRY_AFTER_MAX_S = 120,
 };
