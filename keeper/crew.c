@@ -101,11 +101,14 @@ static bool may_begin(const struct crew *crew)
     return crew->busy == 0 || (crew->cost <= crew->budget && first->cost <= crew->budget - crew->cost);
 }
 
-static struct timespec idle_end(void)
+static struct timespec idle_end(const struct crew *crew)
 {
     struct timespec end;
+    uint64_t idle_ms = crew->events.idle_ms > 0 ? crew->events.idle_ms : CREW_IDLE_MS;
     (void)clock_gettime(CLOCK_MONOTONIC, &end);
-    end.tv_sec += CREW_IDLE_MS / 1000;
+    uint64_t ns = (uint64_t)end.tv_nsec + idle_ms % 1000 * 1000000;
+    end.tv_sec += (time_t)(idle_ms / 1000 + ns / 1000000000);
+    end.tv_nsec = (long)(ns % 1000000000);
     return end;
 }
 
@@ -136,7 +139,7 @@ static void be_idle(struct crew *crew, uint8_t *stack)
 static struct crew_task *begin(struct crew *crew, uint8_t *stack, bool worked)
 {
     struct crew_task *task = NULL;
-    struct timespec end = idle_end();
+    struct timespec end = idle_end(crew);
     lock(crew);
     while (!crew->stopping && !may_begin(crew)) {
         if (!worked) {

@@ -28,8 +28,10 @@ struct crew_events {
     void (*on_start)(void *context);
     // On a worker: do it.
     void (*on_task)(struct crew_task *task, void *context);
-    // On a worker that has been idle for a while: give back what is kept between tasks. May be NULL.
+    // On a worker that has been idle for idle_ms (0: CREW_IDLE_MS), once: give back what is kept between
+    // tasks. May be NULL.
     void (*on_idle)(void *context);
+    unsigned idle_ms;
     // On a worker, after a task: tell the event loop that crew_collect has something.
     void (*on_done)(void *context);
 };

@@ -53,7 +53,7 @@ static void drop(struct crew_task *task, void *context)
     ((struct task *)task)->dropped = true;
 }
 
-static const struct crew_events events = {on_start, on_task, NULL, on_done};
+static const struct crew_events events = {.on_start = on_start, .on_task = on_task, .on_done = on_done};
 
 static int set_up(void **state)
 {
@@ -227,6 +227,43 @@ static void fewer_and_more_workers_at_run_time(void **state)
     crew_free(&crew, drop);
 }
 
+static sem_t idle;
+
+static void on_idle(void *context)
+{
+    (void)context;
+    sem_post(&idle);
+}
+
+// Three times each task writes all over its stack; what it left is given back in between.
+static void fill_stack(struct crew_task *task, void *context)
+{
+    volatile uint8_t room[256 * 1024];
+    for (size_t i = 0; i < sizeof room; i += 512) {
+        room[i] = (uint8_t)i;
+    }
+    on_task(task, context);
+}
+
+static void an_idle_worker_gives_back_and_works_on(void **state)
+{
+    struct bench *bench = *state;
+    const struct crew_events giving = {
+        .on_start = on_start, .on_task = fill_stack, .on_idle = on_idle, .idle_ms = 1, .on_done = on_done};
+    sem_init(&idle, 0, 0);
+    struct crew *crew = crew_new(2, 4, &giving, bench);
+    assert_non_null(crew);
+    for (unsigned i = 0; i < 3; i++) {
+        assert_true(crew_offer(crew, &bench->task[i].task));
+        sem_wait(&bench->done);
+        assert_non_null(crew_collect(crew));
+        sem_wait(&idle); // once: it does not come again by itself
+    }
+    assert_int_equal(sem_trywait(&idle), -1);
+    crew_free(&crew, drop);
+    sem_destroy(&idle);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -236,6 +273,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_is_left_at_the_end_comes_back, set_up, tear_down),
         cmocka_unit_test_setup_teardown(no_more_cost_than_the_budget, set_up, tear_down),
         cmocka_unit_test_setup_teardown(fewer_and_more_workers_at_run_time, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(an_idle_worker_gives_back_and_works_on, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

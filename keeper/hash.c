@@ -73,7 +73,8 @@ static void on_idle(void *context)
     (void)malloc_trim(0);
 }
 
-static const struct crew_events crew_events = {on_start, on_task, on_idle, on_done};
+static const struct crew_events crew_events = {
+    .on_start = on_start, .on_task = on_task, .on_idle = on_idle, .on_done = on_done};
 
 // --- Slots
 

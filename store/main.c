@@ -13,10 +13,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define DATABASE        "stayd.db"
-#define ANSWERS_MAX     (4u << 20) // bytes waiting for core
-#define TURN_S          0.001      // of core's channel while more waits than can be begun
-#define HEAP_SOFT_BYTES (8u << 20) // SQLite gives cache back beyond it
+#define DATABASE           "stayd.db"
+#define ANSWERS_MAX        (4u << 20) // bytes waiting for core
+#define TURN_S             0.001      // of core's channel while more waits than can be begun
+#define POOLER_TRANSACTION 2          // of the slice's pooler
+#define HEAP_SOFT_BYTES    (8u << 20) // SQLite gives cache back beyond it
 
 static struct store_process {
     struct service *service;
@@ -125,7 +126,11 @@ static bool config(void *context, struct view packet, bool again)
     if (!wire_store_config_decode(packet, &slice)) {
         return false;
     }
-    // The database is chosen at the start; a reload that changes it says so in the supervisor.
+    // The database is chosen at the start; a reload that changes it says so in the supervisor. Its password
+    // may change: connections to come use the new one.
+    if (again && process.url[0] != '\0') {
+        return postgres_service_password(process.service, slice.database_password);
+    }
     if (again || slice.database.size == 0 || view_equal(slice.database, VIEW("sqlite"))) {
         return true;
     }
@@ -142,7 +147,7 @@ static bool config(void *context, struct view packet, bool again)
     postgres_target_release(&target);
     process.connections_min = slice.connections_min;
     process.connections_max = slice.connections_max;
-    process.pooler = slice.pooler != 0;
+    process.pooler = slice.pooler == POOLER_TRANSACTION;
     return view_to_cstr(slice.database, process.url, sizeof(process.url)) &&
            view_to_cstr(slice.database_password, process.password, sizeof(process.password));
 }

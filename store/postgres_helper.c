@@ -251,6 +251,16 @@ bool postgres_helper_start(struct postgres_helper *helper)
     return fine;
 }
 
+void postgres_helper_hold(struct postgres_helper *helper)
+{
+    pthread_mutex_lock(&helper->lock);
+}
+
+void postgres_helper_let_go(struct postgres_helper *helper)
+{
+    pthread_mutex_unlock(&helper->lock);
+}
+
 void postgres_helper_free(struct postgres_helper **out)
 {
     struct postgres_helper *helper = *out;

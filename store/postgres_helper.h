@@ -47,6 +47,9 @@ void postgres_helper_free(struct postgres_helper **helper);
 void postgres_helper_look_up(struct postgres_helper *helper);
 // Takes over `cancel`.
 void postgres_helper_cancel(struct postgres_helper *helper, PGcancel *cancel);
+// Between the two no thread reads the target.
+void postgres_helper_hold(struct postgres_helper *helper);
+void postgres_helper_let_go(struct postgres_helper *helper);
 // A connection of its own to this address, and the migrations over it.
 void postgres_helper_migrate(struct postgres_helper *helper, const struct postgres_address *address);
 

@@ -16,6 +16,7 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#define PASSWORD_SIZE    257
 #define FAST_S           0.01
 #define SLOW_S           0.1
 #define TRIES_MAX        4
@@ -432,6 +433,21 @@ static bool set_words(struct postgres_service *service)
             fine = postgres_target_set(target, words[i][0], words[i][1]);
         }
     }
+    return fine;
+}
+
+bool postgres_service_password(struct service *base, struct view password)
+{
+    struct postgres_service *service = postgres_service_of(base);
+    char text[PASSWORD_SIZE];
+    if (password.size == 0) {
+        return true;
+    }
+    bool fine = view_to_cstr(password, text, sizeof(text));
+    postgres_helper_hold(service->helper); // a migration may be reading the target
+    fine = fine && postgres_target_set(&service->target, "password", text);
+    postgres_helper_let_go(service->helper);
+    wipe(text, sizeof(text));
     return fine;
 }
 

@@ -35,6 +35,9 @@ struct postgres_settings {
                                          struct ev_loop *loop, const struct service_events *events,
                                          void *owner, char why[static TARGET_WHY_MAX]);
 
+// For connections to come; nothing when it is empty. false: no memory.
+[[nodiscard]] bool postgres_service_password(struct service *service, struct view password);
+
 // ---- what follows is for postgres_*.c of the service ----
 
 struct postgres_job {

@@ -130,7 +130,11 @@ static void keep_fixed(struct config *fresh, const struct config *old)
 {
     keep_text("data_dir", fresh->data_dir, old->data_dir, sizeof fresh->data_dir);
     keep_text("database", fresh->database.url, old->database.url, sizeof fresh->database.url);
+    char password[DATABASE_PASSWORD_SIZE];
+    memcpy(password, fresh->database.password, sizeof password); // it may be a new one
     fresh->database = old->database;
+    memcpy(fresh->database.password, password, sizeof password);
+    wipe(password, sizeof password);
     keep_number("database_connections_min", fresh->database_connections_min, old->database_connections_min);
     keep_number("database_connections_max", fresh->database_connections_max, old->database_connections_max);
     fresh->database_connections_min = old->database_connections_min;

@@ -75,6 +75,23 @@ test('with a server: by address, name, TLS and Unix socket', async (t) => {
   });
 });
 
+test('a new password is taken over by SIGHUP', async () => {
+  await postgres.createDatabase('rotated');
+  const fresh = 'harbour-tide-91';
+  const server = await serves({ database: postgres.url({ database: 'rotated' }), database_password_file: passwordFile }, 'ada');
+  await postgres.sql(`ALTER ROLE stayd PASSWORD '${fresh}'`);
+  atEnd(() => postgres.sql(`ALTER ROLE stayd PASSWORD '${ROLE_PASSWORD}'`));
+  writeFileSync(passwordFile, fresh);
+  server.reload();
+  await server.logged({ event: 'reloaded' });
+  await postgres.sql('SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = \'stayd\'');
+  await until(async () => (await server.ctl('user', 'show', 'ada')).code === 0, { timeout: 15_000, what: 'the database by the new password' });
+  assert.doesNotMatch(server.output, new RegExp(fresh));
+  await server.stop();
+  await postgres.sql(`ALTER ROLE stayd PASSWORD '${ROLE_PASSWORD}'`);
+  writeFileSync(passwordFile, ROLE_PASSWORD);
+});
+
 test('a server that is not what its certificate has to say is refused', async () => {
   const other = await startPostgres({ tls: true });
   const server = await prepareStayd({ config: { database: postgres.url({ hosts: [`localhost:${postgres.port}`] }),
