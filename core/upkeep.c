@@ -365,6 +365,8 @@ void upkeep(struct core *core)
     delete_expired(core);
     collect_tombstones(core);
     make_sure(core);
-    sweep(core);
+    if (core->store_up) { // without the database nobody else knows that what is swept had ended
+        sweep(core);
+    }
     warm(core);
 }
