@@ -7,7 +7,8 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { Client } from './lib/http.mjs';
-import { freePort, Program, run, temporaryFolder, until } from './lib/process.mjs';
+import { atEnd, freePort, Program, run, temporaryFolder, until } from './lib/process.mjs';
+import { startPostgres } from './lib/postgres.mjs';
 import { executable, prepareStayd, startStayd } from './lib/stayd.mjs';
 
 const top = new URL('..', import.meta.url).pathname;
@@ -33,7 +34,7 @@ async function make(...args) {
 const bin = dirname(executable('stayd'));
 
 test('no page has commands that no story runs', () => {
-  const run = ['README.md', 'docs/stayctl.md']; // below
+  const run = ['README.md', 'docs/stayctl.md', 'docs/postgresql.md']; // below
   assert.deepEqual(pages.filter((page) => commands(page).length > 0 && !run.includes(page)), []);
   // make check runs this story, so this story can't run it.
   assert.deepEqual(commands('README.md'), [['make run', 'make check']]);
@@ -42,11 +43,11 @@ test('no page has commands that no story runs', () => {
 test('make help lists every target, and the docs name only those', async () => {
   const makefile = read('Makefile');
   const targets = /^\.PHONY: (.*)$/m.exec(makefile)[1].split(' ').sort();
-  const defined = [...makefile.matchAll(/^([a-z]+):/gm)].map(([, name]) => name).sort();
+  const defined = [...makefile.matchAll(/^([a-z-]+):/gm)].map(([, name]) => name).sort();
   assert.deepEqual([...(await make('help')).matchAll(/^ {2}make (\S+)/gm)].map(([, name]) => name).sort(), targets);
   assert.deepEqual(defined, targets);
   for (const page of pages) {
-    for (const [, name] of read(page).matchAll(/`make ([a-z]+)/g)) assert.ok(targets.includes(name), `${page}: make ${name}`);
+    for (const [, name] of read(page).matchAll(/`make ([a-z-]+)/g)) assert.ok(targets.includes(name), `${page}: make ${name}`);
   }
 });
 
@@ -91,6 +92,31 @@ test('docs/stayctl.md: its commands, in order', async () => {
   for (const line of stopped) await shell(line);
   await server.start();
   assert.deepEqual(await server.ctlJson('user', 'show', 'ada'), before);
+  await server.stop();
+});
+
+test('docs/postgresql.md: its commands, in order', async () => {
+  const postgres = await startPostgres();
+  atEnd(() => postgres.stop());
+  await postgres.sql('DROP DATABASE stayd', { database: 'postgres' });
+  await postgres.sql('DROP ROLE stayd', { database: 'postgres' });
+  const [creating, looking, saving] = commands('docs/postgresql.md');
+  const password = /PASSWORD '([^']+)'/.exec(creating.join('\n'))[1];
+  const folder = temporaryFolder('postgresql');
+  const server = await prepareStayd({ config: postgres.config({ folder, password }) });
+  const env = { PATH: `${bin}${delimiter}${process.env.PATH}`, STAYD_CONFIG: server.configFile, DATA: server.dataDir,
+    PGHOST: postgres.folder, PGPORT: String(postgres.port), PGUSER: 'postgres' };
+  const shell = async (line) => {
+    const { code, stdout, stderr } = await run('sh', ['-c', line], { cwd: folder, env });
+    assert.equal(code, 0, `${line}\n${stdout}${stderr}`);
+  };
+  for (const line of [...creating, ...looking]) await shell(line);
+  server.spawn();
+  await server.ready();
+  await server.addUser('ada', 'torpid violin 83 cactus');
+  for (const line of [...looking, ...saving]) await shell(line);
+  assert.match((await run('pg_restore', ['--list', join(folder, 'stayd.dump')])).stdout, /TABLE DATA public accounts/);
+  assert.match((await run('tar', ['-tf', join(folder, 'stayd-keys.tar')])).stdout, /keys\/data\.key/);
   await server.stop();
 });
 
@@ -159,9 +185,12 @@ test('every default can be written down, and every example of a configuration pa
   const server = await prepareStayd();
   const examples = { 'every default': Object.entries(documented()).filter(([, value]) => value !== undefined)
     .map(([name, value]) => `${name} = ${value}\n`).join('') };
-  for (const { language, text } of blocks('docs/configuration.md')) {
-    if (language === '') examples[`docs/configuration.md: ${text.slice(0, 40)}`] = text;
+  for (const page of ['docs/configuration.md', 'docs/postgresql.md']) {
+    for (const { language, text } of blocks(page)) {
+      if (language === '') examples[`${page}: ${text.slice(0, 40)}`] = text;
+    }
   }
+  writeFileSync(join(server.folder, 'database-password'), 'of the examples\n', { mode: 0o600 });
   examples['an empty file'] = '';
   examples['packaging/stayd.conf'] = read('packaging/stayd.conf');
   assert.ok(Object.keys(examples).length >= 4);
