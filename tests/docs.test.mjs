@@ -190,7 +190,6 @@ test('every default can be written down, and every example of a configuration pa
       if (language === '') examples[`${page}: ${text.slice(0, 40)}`] = text;
     }
   }
-  writeFileSync(join(server.folder, 'database-password'), 'of the examples\n', { mode: 0o600 });
   examples['an empty file'] = '';
   examples['packaging/stayd.conf'] = read('packaging/stayd.conf');
   assert.ok(Object.keys(examples).length >= 4);
