@@ -6,6 +6,7 @@ One layout for all of them: storm on one core, stayd and PostgreSQL together on 
 import os
 import statistics
 import subprocess
+import threading
 import time
 
 from figures import load, result, spread
@@ -54,6 +55,32 @@ def seconds(run_, count):
     return max(int(run_.seconds(count)), 4)
 
 
+class CpuWatch(threading.Thread):
+    """CPU of stayd and PostgreSQL, sampled every quarter of a second while a storm runs."""
+
+    def __init__(self, pids):
+        super().__init__(daemon=True)
+        self.pids, self.samples, self.over = pids, [], threading.Event()
+        self.first = Cpu(pids)
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, *_):
+        self.over.set()
+        self.join()
+
+    def run(self):
+        while not self.over.wait(0.25):
+            self.samples.append((time.monotonic(), Cpu(self.pids).since(self.first)[0] / 1e9))
+
+    def between(self, begin, end):
+        """CPU seconds from one share of the run to another."""
+        samples, last = self.samples, len(self.samples) - 1
+        return samples[round(end * last)][1] - samples[round(begin * last)][1]
+
+
 def closed_logins(server, duration, users=20000):
     """Log-ins a second with nobody else there, from eight who each wait for the answer."""
     done = load(server.port, mode="login", connections=8, seconds=duration, users=users, password=PASSWORD)
@@ -61,13 +88,17 @@ def closed_logins(server, duration, users=20000):
 
 
 def peak(run_, where):
-    """(best log-ins a second, all tried): offered around what a closed client gets, beside the same checks."""
+    """(best log-ins a second, all tried, best for a second of CPU): offered around what a closed client gets, beside
+    the same checks."""
     about = closed_logins(where.server, 3)
     each, factors = seconds(run_, 8), (0.8, 0.95, 1.1, 1.3)
     spikes = ",".join(f"login:{about * factor:.2f}@{index * each}s+{each}s" for index, factor in enumerate(factors))
-    report = storm(where.server, where.people, {"check": CHECKS, "login": about}, each * len(factors), spike=spikes)
-    got = [cell(report, "login", phase)["ok"]["count"] / each for phase in range(len(factors))]
-    return max(got), got
+    with CpuWatch(where.server.both_pids()) as watch:
+        report = storm(where.server, where.people, {"check": CHECKS, "login": about}, each * len(factors), spike=spikes)
+    done = [cell(report, "login", phase)["ok"]["count"] for phase in range(len(factors))]
+    cpu = [watch.between(phase / len(factors), (phase + 1) / len(factors)) for phase in range(len(factors))]
+    got = [count / each for count in done]
+    return max(got), got, statistics.median(count / used for count, used in zip(done, cpu))
 
 
 def known_peak(run_, where):
@@ -83,13 +114,12 @@ def known_peak(run_, where):
 def login_storm(run_):
     where = stage(run_, 20000)
     quiet = cell(storm(where.server, where.people, {"check": CHECKS}, seconds(run_, 10)), "check")
-    before, tried_before = peak(run_, where)
+    before, tried_before, by_cpu_before = peak(run_, where)
     duration = seconds(run_, 60)
-    pids = where.server.both_pids()
-    cpu = Cpu(pids)
-    report = storm(where.server, where.people, {"check": CHECKS, "login": 10 * before}, duration)
-    had = Cpu(pids).since(cpu)[0] / 1e9 / duration
-    after, tried_after = peak(run_, where)
+    with CpuWatch(where.server.both_pids()) as watch:
+        report = storm(where.server, where.people, {"check": CHECKS, "login": 10 * before}, duration)
+    used = watch.between(0, 1)
+    after, tried_after, by_cpu_after = peak(run_, where)
     best = max(before, after)
     where.peak = best
     login, check = cell(report, "login"), cell(report, "check")
@@ -101,8 +131,9 @@ def login_storm(run_):
                  f"{login['offered_per_second']:.0f}/s offered for {duration} s; refusals p50 "
                  f"{login['refused'].get('p50_ms', 0):.1f}, p99 {refused:.1f} ms; late {login['late']['count']}, failed "
                  f"{login['failed']['count']}; granted ones p99 {login['ok'].get('p99_ms', 0):.0f} ms; peaks tried before "
-                 f"{spread(tried_before)}, after {spread(tried_after)}; stayd and PostgreSQL had {100 * had:.0f} % of their "
-                 f"core{honest(report)}")
+                 f"{spread(tried_before)}, after {spread(tried_after)}; stayd and PostgreSQL had {100 * used / duration:.0f} % "
+                 f"of their core; for a second of CPU they did {login['ok']['count'] / used:.1f} log-ins, at the peaks "
+                 f"{by_cpu_before:.1f} and {by_cpu_after:.1f}{honest(report)}")
     limit = max(3 * quiet["ok"]["p99_ms"], 5)
     bad = failures(check) + check["refused"]["count"]
     value = check["ok"].get("p99_ms", float("inf"))
