@@ -3,12 +3,11 @@
 // store/statements.def says, and reads no more rows than it says.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { ROLE_PASSWORD, startPostgres } from './lib/postgres.mjs';
 import { FAST, seedDatabase, seedFile } from './lib/seed.mjs';
-import { executable, prepareStayd } from './lib/stayd.mjs';
+import { executable, startStayd } from './lib/stayd.mjs';
 
 const COUNTS = { users: 1_000_000, each: 3, sessions: 3_000_000, audit: 300_000, once: 100_000 };
 
@@ -43,8 +42,8 @@ test('PostgreSQL', { timeout: 600_000 }, async (t) => {
 });
 
 test('SQLite', { timeout: 600_000 }, async () => {
-  const server = await prepareStayd();
-  mkdirSync(join(server.dataDir, 'store'), { recursive: true });
+  const server = await startStayd();
+  await server.stop(); // it has made the tables
   await seedFile(server, COUNTS);
   const found = rehearse(join(server.dataDir, 'store', 'stayd.db'));
   assert.deepEqual(slow(found), []);
