@@ -66,6 +66,35 @@ static uint64_t toward(uint64_t value, uint64_t sample, uint64_t parts)
     return sample >= value ? value + (sample - value) / parts : value - (value - sample) / parts;
 }
 
+uint32_t pool_patience_ms(struct pool *pool, uint32_t kind, uint32_t deadline_ms, uint64_t now_ms)
+{
+    struct pool_kind *k = &pool->kind[kind];
+    uint64_t trial_ms = 3 * k->answered_us / 1000 > POOL_TRIAL_MS ? 3 * k->answered_us / 1000 : POOL_TRIAL_MS;
+    if (k->given_up == 0 || deadline_ms <= trial_ms) {
+        return deadline_ms;
+    }
+    if (now_ms < k->long_trial_ms) {
+        return (uint32_t)trial_ms;
+    }
+    k->long_trial_ms = now_ms + POOL_TRIAL_LONG_EVERY_MS;
+    return deadline_ms;
+}
+
+void pool_gave_up(struct pool *pool, uint32_t kind, uint64_t now_ms)
+{
+    struct pool_kind *k = &pool->kind[kind];
+    if (k->given_up++ == 0) {
+        k->long_trial_ms = now_ms + POOL_TRIAL_LONG_EVERY_MS;
+    }
+}
+
+void pool_answered(struct pool *pool, uint32_t kind, uint64_t run_us)
+{
+    struct pool_kind *k = &pool->kind[kind];
+    k->given_up = 0;
+    k->answered_us = toward(k->answered_us, run_us, 4);
+}
+
 // The baseline falls with each better run and rises by the clock, whatever the load: within about 16 s where
 // all is well, 4 minutes while the kind is slow, so that what stays slow for good is not held back for ever.
 static void learn(struct pool_kind *kind, uint64_t run_us, uint64_t now_ms)

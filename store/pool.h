@@ -14,6 +14,10 @@
 // quarters of the limit. What is
 // overdue no longer counts against the limit: the others get connections beyond it, up to `max`.
 //
+// Patience: a kind that was given up at its deadline (a lock, perhaps) is tried for POOL_TRIAL_MS at a time
+// from then on, so that who asks is refused soon; once in POOL_TRIAL_LONG_EVERY_MS it gets its whole
+// deadline, in case it became slow and not stuck. An answer ends it.
+//
 // Breaker:  closed ──3 failures in a row, or none is left──▶ open ──jittered delay──▶ half open ──one
 // probe──▶ closed or open. Delays: full jitter (Brooker, "Exponential Backoff And Jitter": uniform in
 // 0..min(cap, base·2ⁿ)).
@@ -23,11 +27,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define POOL_KINDS_MAX      32
-#define POOL_BACKOFF_MIN_MS 20
-#define POOL_BACKOFF_MAX_MS 1000
-#define POOL_AT_ONCE_MS     20   // a server that ends ten connections has failed once
-#define POOL_CROWDED_MS     5000 // a server that is full is asked for another connection after this
+#define POOL_KINDS_MAX           32
+#define POOL_BACKOFF_MIN_MS      20
+#define POOL_BACKOFF_MAX_MS      1000
+#define POOL_AT_ONCE_MS          20   // a server that ends ten connections has failed once
+#define POOL_CROWDED_MS          5000 // a server that is full is asked for another connection after this
+#define POOL_TRIAL_MS            80
+#define POOL_TRIAL_LONG_EVERY_MS 10000
 
 struct pool_kind {
     uint32_t running, overdue; // overdue of the running
@@ -35,7 +41,10 @@ struct pool_kind {
     uint64_t recent_us;
     uint64_t rose_ms; // when the baseline last rose
     bool slow;
-    bool background; // one at a time
+    bool background;        // one at a time
+    uint32_t given_up;      // in a row, without an answer
+    uint64_t answered_us;   // smoothed, of those that were answered
+    uint64_t long_trial_ms; // when it gets a whole deadline again
 };
 
 enum pool_breaker { POOL_CLOSED, POOL_OPEN, POOL_HALF_OPEN };
@@ -72,6 +81,11 @@ void pool_started(struct pool *pool, uint32_t kind);
 // When a statement that starts now will be overdue.
 uint64_t pool_overdue_ns(const struct pool *pool, uint32_t kind, uint64_t now_ns);
 void pool_became_overdue(struct pool *pool, uint32_t kind);
+// How long one of `deadline_ms` that starts now is waited for.
+uint32_t pool_patience_ms(struct pool *pool, uint32_t kind, uint32_t deadline_ms, uint64_t now_ms);
+// One was cancelled because that time was over; one was answered, whatever the answer.
+void pool_gave_up(struct pool *pool, uint32_t kind, uint64_t now_ms);
+void pool_answered(struct pool *pool, uint32_t kind, uint64_t run_us);
 // It is over. `run_us` 0: nothing is to be learned from it.
 void pool_ended(struct pool *pool, uint32_t kind, bool overdue, uint64_t run_us, uint64_t now_ms);
 

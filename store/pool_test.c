@@ -186,6 +186,40 @@ static void a_server_without_room_is_no_failure(void **state)
     assert_true(pool_may_connect(&pool, POOL_CROWDED_MS, true));
 }
 
+static void who_asks_what_is_stuck_is_told_soon(void **state)
+{
+    (void)state;
+    struct pool pool = fresh();
+    pool_answered(&pool, 0, 800);
+    assert_int_equal(pool_patience_ms(&pool, 0, 2000, 0), 2000);
+    pool_gave_up(&pool, 0, 1000); // a lock
+    uint32_t tried = 0, whole = 0;
+    for (uint64_t at = 1000; at < 31000; at += 100) {
+        uint32_t patience = pool_patience_ms(&pool, 0, 2000, at);
+        assert_true(patience == POOL_TRIAL_MS || patience == 2000);
+        whole += patience == 2000;
+        tried++;
+        pool_gave_up(&pool, 0, at);
+    }
+    assert_true(whole >= 2 && whole * 100 <= tried);
+    assert_int_equal(pool_patience_ms(&pool, 1, 2000, 31000), 2000); // the others don't know
+    pool_answered(&pool, 0, 900);
+    assert_int_equal(pool_patience_ms(&pool, 0, 2000, 31001), 2000);
+}
+
+static void what_is_slow_and_not_stuck_gets_its_time(void **state)
+{
+    (void)state;
+    struct pool pool = fresh();
+    for (int i = 0; i < 20; i++) {
+        pool_answered(&pool, 0, 300000); // its index is gone
+    }
+    pool_gave_up(&pool, 0, 1000);
+    uint32_t patience = pool_patience_ms(&pool, 0, 2000, 1001);
+    assert_true(patience >= 800 && patience <= 900);
+    assert_int_equal(pool_patience_ms(&pool, 0, 500, 1001), 500);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -197,6 +231,8 @@ int main(void)
         cmocka_unit_test(three_failures_open_the_breaker_and_one_probe_closes_it),
         cmocka_unit_test(the_backoff_is_jittered_and_bounded),
         cmocka_unit_test(a_server_without_room_is_no_failure),
+        cmocka_unit_test(who_asks_what_is_stuck_is_told_soon),
+        cmocka_unit_test(what_is_slow_and_not_stuck_gets_its_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

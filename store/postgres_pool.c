@@ -158,8 +158,11 @@ static void run(struct postgres_slot *slot, struct postgres_job *job)
     slot->overdue = false;
     slot->running = true;
     postgres_journal_run(slot->service, job);
-    slot->deadline_ns =
-        earlier(job->deadline_ns, slot->begun_ns + (uint64_t)slot->call.deadline_ms * 1000000u);
+    uint32_t patience_ms =
+        pool_patience_ms(&slot->service->pool, job->kind, slot->call.deadline_ms, slot->begun_ns / 1000000u);
+    uint64_t patience_ns = (uint64_t)patience_ms * 1000000u;
+    slot->deadline_ns = earlier(job->deadline_ns, slot->begun_ns + patience_ns);
+    slot->patient = slot->deadline_ns >= slot->begun_ns + patience_ns / 2;
     slot->overdue_ns = pool_overdue_ns(&slot->service->pool, job->kind, slot->begun_ns);
     pool_started(&slot->service->pool, job->kind);
     postgres_connection_run(&slot->connection, &slot->call, slot->call.deadline_ms);
@@ -282,6 +285,9 @@ static void on_done(struct postgres_connection *connection, enum postgres_failur
     if (failure == POSTGRES_FAILED_POOLER) {
         react(service, failure); // before the job is sent again
     }
+    if (slot->cancelled_ns == 0) {
+        pool_answered(&service->pool, slot->kind, (now_ns - slot->begun_ns) / 1000u);
+    }
     bool discard = slot->cancelled_ns > 0 || slot->stale || postgres_failure_ends(failure);
     slot->job = NULL;
     if (failure == POSTGRES_FINE && job != NULL) {
@@ -377,6 +383,9 @@ static void tick_slot(struct postgres_slot *slot, uint64_t now_ns)
     }
     if (slot->running && slot->cancelled_ns == 0 && now_ns >= slot->deadline_ns) {
         if (!postgres_connection_has_news(&slot->connection)) {
+            if (slot->patient) {
+                pool_gave_up(&service->pool, slot->kind, now_ns / 1000000u);
+            }
             give_up(slot, now_ns);
         }
     } else if (slot->running && slot->cancelled_ns > 0 && now_ns >= slot->cancelled_ns + UNANSWERED_NS) {

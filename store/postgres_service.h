@@ -62,7 +62,8 @@ struct postgres_slot {
     uint32_t kind;
     uint64_t begun_ns, wait_ns, deadline_ns, overdue_ns, cancelled_ns, idle_ns;
     bool running, overdue;
-    bool stale; // to be closed when it is idle
+    bool patient; // its deadline leaves enough time to learn from it
+    bool stale;   // to be closed when it is idle
     struct postgres_slot *idle_next;
 };
 
