@@ -160,8 +160,8 @@ enum {
     X(pool_broken, counter, "pool_connections", "event=\"broken\"", "Database connections by what became of them") \
     X(pool_discarded, counter, "pool_connections", "event=\"discarded\"", "Database connections by what became of them") \
     STATS_PER_OPERATION(X, statement, "statements", "Operations run on a database connection") \
-    STATS_PER_OPERATION(X, statement_wait, "statement_wait_microseconds", "Time operations waited for a database connection") \
-    STATS_PER_OPERATION(X, statement_hold, "statement_hold_microseconds", "Time operations held a database connection") \
+    STATS_PER_OPERATION(X, statement_wait, "statement_wait_seconds", "Time operations waited for a database connection") \
+    STATS_PER_OPERATION(X, statement_hold, "statement_hold_seconds", "Time operations held a database connection") \
     STATS_PER_OPERATION(X, statement_slow, "statement_slow", "Operations that were far slower than they are when all is well") \
     X(hash_verified, counter, "hash_jobs", "kind=\"verify\"", "Password hashes computed") \
     X(hash_made, counter, "hash_jobs", "kind=\"new\"", "Password hashes computed") \

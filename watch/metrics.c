@@ -145,6 +145,22 @@ static void sample_u64(struct bytes *out, const char *family, const char *suffix
     bytes_append_format(out, "} %llu\n", (unsigned long long)value);
 }
 
+// A counter of time counts microseconds and is shown in seconds, the base unit.
+static bool ends_in_seconds(const char *family)
+{
+    static const char end[] = "_seconds";
+    size_t size = strlen(family);
+    return size >= sizeof(end) - 1 && strcmp(family + size - (sizeof(end) - 1), end) == 0;
+}
+
+static void sample_us(struct bytes *out, const char *family, const char *suffix,
+                      const struct watched_page *page, const char *labels, uint64_t value_us)
+{
+    sample(out, family, suffix, page, labels);
+    bytes_append_format(out, "} %llu.%06llu\n", (unsigned long long)(value_us / 1000000u),
+                        (unsigned long long)(value_us % 1000000u));
+}
+
 static void write_counters(struct bytes *out, const struct watched *watched)
 {
     const char *family = "";
@@ -164,7 +180,12 @@ static void write_counters(struct bytes *out, const struct watched *watched)
                 continue;
             }
             uint64_t value = stats_read(page->page, (enum stats_counter)i);
-            if (value != 0 || uses(page, row->family, row->labels)) {
+            if (value == 0 && !uses(page, row->family, row->labels)) {
+                continue;
+            }
+            if (counter && ends_in_seconds(row->family)) {
+                sample_us(out, row->family, "_total", page, row->labels, value);
+            } else {
                 sample_u64(out, row->family, counter ? "_total" : "", page, row->labels, value);
             }
         }
