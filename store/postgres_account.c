@@ -171,20 +171,16 @@ bool postgres_account_list_make(struct postgres_call *call, const struct wire_st
     return true;
 }
 
+static bool append_account(struct postgres_row *row, struct store_answer *answer)
+{
+    struct wire_account_row account;
+    postgres_take_account(row, &account);
+    return row->broken || store_answer_account(answer, &account);
+}
+
 enum postgres_taken postgres_account_list_take(const PGresult *last, struct store_answer *answer)
 {
-    for (int i = 0; i < PQntuples(last); i++) {
-        struct postgres_row row = postgres_row_of(last, i);
-        struct wire_account_row account;
-        postgres_take_account(&row, &account);
-        if (row.broken) {
-            return POSTGRES_BROKEN;
-        }
-        if (!store_answer_account(answer, &account)) {
-            break;
-        }
-    }
-    return POSTGRES_TAKEN;
+    return postgres_take_rows(last, answer, append_account);
 }
 
 // The first step takes the account's row, which every grant takes too: the second sees all sessions granted

@@ -229,6 +229,20 @@ enum postgres_taken postgres_take_said(const PGresult *result, struct store_answ
     return POSTGRES_TAKEN;
 }
 
+enum postgres_taken postgres_take_rows(const PGresult *result, struct store_answer *answer,
+                                       bool (*append)(struct postgres_row *row, struct store_answer *answer))
+{
+    bool room = true;
+    for (int i = 0; room && i < PQntuples(result); i++) {
+        struct postgres_row row = postgres_row_of(result, i);
+        room = append(&row, answer);
+        if (row.broken) {
+            return POSTGRES_BROKEN;
+        }
+    }
+    return POSTGRES_TAKEN;
+}
+
 enum postgres_taken postgres_take_one_account(const PGresult *result, int column, struct store_answer *answer)
 {
     if (PQntuples(result) == 0) {

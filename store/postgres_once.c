@@ -110,26 +110,22 @@ bool postgres_audit_list_make(struct postgres_call *call, const struct wire_stor
     return true;
 }
 
+static bool append_audit(struct postgres_row *row, struct store_answer *answer)
+{
+    struct wire_audit_row audit;
+    audit.id = postgres_take_u64(row);
+    audit.time = postgres_take_u64(row);
+    audit.trace = postgres_take_u64(row);
+    audit.event = postgres_take_view(row);
+    audit.username = postgres_take_view(row);
+    audit.actor = postgres_take_view(row);
+    audit.source = postgres_take_id(row);
+    audit.outcome = postgres_take_view(row);
+    audit.detail = postgres_take_view(row);
+    return row->broken || store_answer_audit(answer, &audit);
+}
+
 enum postgres_taken postgres_audit_list_take(const PGresult *last, struct store_answer *answer)
 {
-    for (int i = 0; i < PQntuples(last); i++) {
-        struct postgres_row row = postgres_row_of(last, i);
-        struct wire_audit_row audit;
-        audit.id = postgres_take_u64(&row);
-        audit.time = postgres_take_u64(&row);
-        audit.trace = postgres_take_u64(&row);
-        audit.event = postgres_take_view(&row);
-        audit.username = postgres_take_view(&row);
-        audit.actor = postgres_take_view(&row);
-        audit.source = postgres_take_id(&row);
-        audit.outcome = postgres_take_view(&row);
-        audit.detail = postgres_take_view(&row);
-        if (row.broken) {
-            return POSTGRES_BROKEN;
-        }
-        if (!store_answer_audit(answer, &audit)) {
-            break;
-        }
-    }
-    return POSTGRES_TAKEN;
+    return postgres_take_rows(last, answer, append_audit);
 }

@@ -96,20 +96,16 @@ bool postgres_session_list_make(struct postgres_call *call, const struct wire_st
     return true;
 }
 
+static bool append_session(struct postgres_row *row, struct store_answer *answer)
+{
+    struct wire_session_row session;
+    postgres_take_session(row, &session);
+    return row->broken || store_answer_session(answer, &session);
+}
+
 enum postgres_taken postgres_session_list_take(const PGresult *last, struct store_answer *answer)
 {
-    for (int i = 0; i < PQntuples(last); i++) {
-        struct postgres_row row = postgres_row_of(last, i);
-        struct wire_session_row session;
-        postgres_take_session(&row, &session);
-        if (row.broken) {
-            return POSTGRES_BROKEN;
-        }
-        if (!store_answer_session(answer, &session)) {
-            break;
-        }
-    }
-    return POSTGRES_TAKEN;
+    return postgres_take_rows(last, answer, append_session);
 }
 
 // The same row's time may come twice; the greatest is taken.

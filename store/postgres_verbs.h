@@ -59,5 +59,8 @@ enum postgres_taken postgres_take_said(const PGresult *result, struct store_answ
 // One account from the given column on, or NOT_FOUND.
 enum postgres_taken postgres_take_one_account(const PGresult *result, int column,
                                               struct store_answer *answer);
+// A listing: `append` takes one row, and says false when the page is full (the rows so far are the answer).
+enum postgres_taken postgres_take_rows(const PGresult *result, struct store_answer *answer,
+                                       bool (*append)(struct postgres_row *row, struct store_answer *answer));
 
 #endif
