@@ -416,22 +416,24 @@ static bool receive_more(struct connection *connection)
     return serve(connection, &shared_intake, inbox, (size_t)got);
 }
 
-void connection_serve(struct connection *connection, struct intake *intake, uint8_t *data, size_t size)
+// `open`: what came before left it open.
+static void receive_rest(struct connection *connection, bool open)
 {
-    bytes_reset(&connection->front->out);
-    bool open = serve(connection, intake, data, size);
     while (open && has_more(connection)) {
         open = receive_more(connection);
     }
 }
 
+void connection_serve(struct connection *connection, struct intake *intake, uint8_t *data, size_t size)
+{
+    bytes_reset(&connection->front->out);
+    receive_rest(connection, serve(connection, intake, data, size));
+}
+
 static void receive(struct connection *connection)
 {
     if (connection->held != NULL) {
-        bool open = receive_held(connection);
-        while (open && has_more(connection)) {
-            open = receive_more(connection);
-        }
+        receive_rest(connection, receive_held(connection));
         return;
     }
     size_t room;
