@@ -41,6 +41,8 @@ int audit_list(struct cli *cli);
 int store_backup(struct cli *cli);
 int store_check_db(struct cli *cli);
 int store_restore(struct cli *cli);
+int incident_list(struct cli *cli);
+int incident_show(struct cli *cli);
 int server_status(struct cli *cli);
 int load_storm(struct cli *cli);
 int program_version(struct cli *cli);

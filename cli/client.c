@@ -53,18 +53,18 @@ static bool address_of(const char *path, struct sockaddr_un *address, int *folde
     return size > 0 && (size_t)size < sizeof(address->sun_path);
 }
 
-static enum client_result open_socket(struct client *client, const char *path)
+enum client_result client_dial(const char *path, int type, unsigned timeout_ms, int *fd)
 {
     struct sockaddr_un address = {0};
     int folder;
     int failed = 0;
-    client->fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-    struct timeval timeout = {.tv_sec = CLIENT_TIMEOUT_MS / 1000};
-    if (client->fd < 0 || setsockopt(client->fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout)) != 0) {
+    *fd = socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
+    struct timeval timeout = {.tv_sec = timeout_ms / 1000, .tv_usec = timeout_ms % 1000 * 1000};
+    if (*fd < 0 || setsockopt(*fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout)) != 0) {
         return CLIENT_BROKEN;
     }
     if (!address_of(path, &address, &folder) ||
-        connect(client->fd, (const struct sockaddr *)&address, sizeof(address)) != 0) {
+        connect(*fd, (const struct sockaddr *)&address, sizeof(address)) != 0) {
         failed = errno;
     }
     if (folder >= 0) {
@@ -165,7 +165,7 @@ enum client_result client_connect(struct client *client, const char *path)
     if (client->packet == NULL) {
         return CLIENT_BROKEN;
     }
-    enum client_result result = open_socket(client, path);
+    enum client_result result = client_dial(path, SOCK_SEQPACKET, CLIENT_TIMEOUT_MS, &client->fd);
     return result == CLIENT_GRANTED ? greet(client) : result;
 }
 

@@ -27,6 +27,10 @@ struct client {
     char public_url[513];
 };
 
+// Connects a socket of `type` to the one at `path`, however long that is. CLIENT_GRANTED, or what went wrong;
+// *fd is the caller's to close in both cases, unless it is -1.
+[[nodiscard]] enum client_result client_dial(const char *path, int type, unsigned timeout_ms, int *fd);
+
 void client_init(struct client *client);
 void client_release(struct client *client);
 

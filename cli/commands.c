@@ -82,6 +82,12 @@ const struct command commands[] = {
      "run\nwhile stayd serves. Exit code 1: something is slow, missing or in the way.",
      "stayctl check-db\n"
      "stayctl check-db --json | jq '.statements[] | select(.holds | not)'\n"},
+    {"incident", "list", "", 0, 0, 0, incident_list, "list what was recorded when something went wrong",
+     "stayd-watch answers, which needs neither core nor the database.",
+     "stayctl incident list\n"
+     "stayctl incident list --json | jq -r '.records[].name'\n"},
+    {"incident", "show", "ID", 1, 1, 0, incident_show, "print one record", "ID is as in \"incident list\".",
+     "stayctl incident show crash-20261120T230410Z-stayd-front-0-4711.log\n"},
     {"status", NULL, "", 0, 0, 0, server_status, "say whether stayd works, and what it holds", NULL,
      "stayctl status\n"
      "stayctl status --json | jq .sessions\n"},

@@ -120,13 +120,13 @@ void listener_release(struct listener *listener)
     }
 }
 
-int listener_control(int run, const char *name, char *why, size_t why_size)
+int listener_control(int run, const char *name, int type, char *why, size_t why_size)
 {
     // By descriptor, so that a long data_dir does not meet the 107 bytes of a socket's path.
     char path[96];
     snprintf(path, sizeof path, "/proc/self/fd/%d/%s", run, name);
-    int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (fd < 0 || !unix_bind(fd, path, SOCK_SEQPACKET, 0600) || listen(fd, CONTROL_BACKLOG) != 0) {
+    int fd = socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0 || !unix_bind(fd, path, type, 0600) || listen(fd, CONTROL_BACKLOG) != 0) {
         snprintf(why, why_size, "the control socket run/%s: %s", name, strerror(errno));
         if (fd >= 0) {
             close(fd);

@@ -17,7 +17,8 @@ struct listener {
 // Closes it; a Unix socket's file is removed.
 void listener_release(struct listener *listener);
 
-// The socket that stayctl talks to: SOCK_SEQPACKET, mode 0600, `name` in the folder `run`. -1 with `why`.
-int listener_control(int run, const char *name, char *why, size_t why_size);
+// A socket that stayctl talks to, mode 0600, `name` in the folder `run`: core's carries packets (`type` is
+// SOCK_SEQPACKET), watch's a stream. -1 with `why`.
+int listener_control(int run, const char *name, int type, char *why, size_t why_size);
 
 #endif

@@ -14,6 +14,7 @@
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #ifndef STAYD_VERSION
@@ -75,10 +76,12 @@ static bool take_addresses(struct supervisor *supervisor, char *why, size_t size
         !listener_init(&supervisor->ops, &config->ops_listen, why, size)) {
         return false;
     }
-    supervisor->control_core = listener_control(supervisor->folders.run, "core.sock", why, size);
-    supervisor->control_watch = supervisor->control_core < 0
-                                    ? -1
-                                    : listener_control(supervisor->folders.run, "watch.sock", why, size);
+    supervisor->control_core =
+        listener_control(supervisor->folders.run, "core.sock", SOCK_SEQPACKET, why, size);
+    supervisor->control_watch =
+        supervisor->control_core < 0
+            ? -1
+            : listener_control(supervisor->folders.run, "watch.sock", SOCK_STREAM, why, size);
     return supervisor->control_watch >= 0;
 }
 

@@ -100,15 +100,43 @@ static void write_record(struct bytes *out, const struct record *record)
     bytes_append_view(out, VIEW("</td></tr>\n"));
 }
 
-void incidents_list(const struct incidents *incidents, struct bytes *out)
+// All records, newest first: the caller frees them.
+static struct record *records_all(const struct incidents *incidents, size_t *count)
 {
     struct record *records = incidents->folder < 0 ? NULL : calloc(INCIDENTS_LISTED_MAX, sizeof(*records));
-    size_t count = records == NULL ? 0 : collect(incidents, records);
+    *count = records == NULL ? 0 : collect(incidents, records);
+    if (*count > 0) {
+        qsort(records, *count, sizeof(*records), newest_first);
+    }
+    return records;
+}
+
+void incidents_list_json(const struct incidents *incidents, struct bytes *out)
+{
+    size_t count;
+    struct record *records = records_all(incidents, &count);
+    bytes_append_view(out, VIEW("{\"records\":["));
+    for (size_t i = 0; i < count; i++) {
+        char text[32] = "";
+        struct tm parts;
+        if (gmtime_r(&records[i].time, &parts) != NULL) {
+            strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &parts);
+        }
+        bytes_append_format(out, "%s{\"name\":\"%s\",\"at\":\"%s\",\"bytes\":%llu}", i > 0 ? "," : "",
+                            records[i].name, text, (unsigned long long)records[i].size);
+    }
+    bytes_append_view(out, VIEW("]}\n"));
+    free(records);
+}
+
+void incidents_list(const struct incidents *incidents, struct bytes *out)
+{
+    size_t count;
+    struct record *records = records_all(incidents, &count);
     html_begin(out, "Incidents", 0);
     if (count == 0) {
         bytes_append_view(out, VIEW("<p>Nothing has been recorded.</p>\n"));
     } else {
-        qsort(records, count, sizeof(*records), newest_first);
         bytes_append_view(out, VIEW("<div class=\"wide\"><table>\n<tr><th>Time (UTC)</th><th>Record</th>"
                                     "<th class=\"n\">Size</th></tr>\n"));
         for (size_t i = 0; i < count; i++) {

@@ -18,6 +18,8 @@ void incidents_release(struct incidents *incidents);
 void incidents_open(struct incidents *incidents, int fd);
 // A page that lists the records, newest first.
 void incidents_list(const struct incidents *incidents, struct bytes *out);
+// The same for programs: {"records":[{"name","at","bytes"}]}.
+void incidents_list_json(const struct incidents *incidents, struct bytes *out);
 // Appends one record's text; false when there is none of that name, or the name is not one of a record.
 [[nodiscard]] bool incidents_read(const struct incidents *incidents, struct view name, struct bytes *out);
 // The content type by the name's ending.

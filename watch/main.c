@@ -53,15 +53,14 @@ static bool take_memory(void *context, const struct wire_memory *memory, int fd)
         server_init(&self->server, child_loop(), &self->ops);
     }
     if (memory->kind == WIRE_MEMORY_LISTENER) {
-        return server_listen(&self->server, fd, memory->name);
+        return server_listen(&self->server, fd, memory->name, OPS_DOOR_LISTENER);
     }
     if (memory->kind == WIRE_MEMORY_DIRECTORY) {
         incidents_open(&self->incidents, fd);
         return true;
     }
     if (memory->kind == WIRE_MEMORY_CONTROL) {
-        close(fd); // nobody asks watch anything there yet
-        return true;
+        return server_listen(&self->server, fd, VIEW("run/watch.sock"), OPS_DOOR_CONTROL);
     }
     if (!watched_map(&self->watched, memory, fd)) {
         log_event(LOG_WARNING, "memory_refused", "kind %u of owner %u could not be mapped", memory->kind,

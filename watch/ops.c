@@ -1,18 +1,10 @@
 // SPDX-License-Identifier: ISC
-// Routes of the ops listener. Runs in stayd-watch.
+// Routes of the ops listener and of the control socket. Runs in stayd-watch.
 #include "watch/ops.h"
 
+#include "watch/answer.h"
 #include "watch/html.h"
 #include "watch/state_page.h"
-
-struct asked {
-    struct ops *ops;
-    const struct http_request *request;
-    const struct watched_now *now;
-    struct bytes *out;
-    struct view rest; // of the path, after the route's
-    bool keep_alive;
-};
 
 void ops_init(struct ops *ops, const struct watched *watched, const struct incidents *incidents)
 {
@@ -25,100 +17,61 @@ void ops_release(struct ops *ops)
     bytes_release(&ops->body);
 }
 
-static void problem(const struct asked *asked, const struct http_problem *problem)
-{
-    http_write_problem_response(asked->out, problem, &asked->ops->date, asked->request->minor,
-                                asked->keep_alive, asked->request->method == HTTP_HEAD);
-}
-
-// What is in ops->body, as it is.
-static void answer(const struct asked *asked, struct view type, bool page)
-{
-    struct bytes *body = &asked->ops->body;
-    if (body->failed) {
-        problem(asked, &(struct http_problem){.type = VIEW("about:blank"),
-                                              .title = VIEW("The answer does not fit."),
-                                              .status = 500});
-        return;
-    }
-    http_write_status(asked->out, 200);
-    http_write_date(asked->out, &asked->ops->date);
-    http_write_header(asked->out, VIEW("Content-Type"), type);
-    http_write_header(asked->out, VIEW("Cache-Control"), VIEW("no-store"));
-    http_write_header(asked->out, VIEW("X-Content-Type-Options"), VIEW("nosniff"));
-    http_write_header(asked->out, VIEW("Cross-Origin-Resource-Policy"), VIEW("same-origin"));
-    http_write_header(
-        asked->out, VIEW("Content-Security-Policy"),
-        page ? VIEW("default-src 'none'; style-src 'self'; frame-ancestors 'none'; base-uri 'none'")
-             : VIEW("default-src 'none'; sandbox"));
-    http_write_end(asked->out, body->size, asked->request->minor, asked->keep_alive);
-    if (asked->request->method != HTTP_HEAD) {
-        bytes_append_view(asked->out, bytes_view(body));
-    }
-}
-
-static void not_found(const struct asked *asked)
-{
-    problem(asked,
-            &(struct http_problem){.type = VIEW("about:blank"),
-                                   .title = VIEW("There is nothing here."),
-                                   .status = 404,
-                                   .detail = VIEW("There are /, /metrics, /incidents, /livez, /readyz.")});
-}
-
 static void state(const struct asked *asked)
 {
     state_page_write(&asked->ops->body, asked->ops->watched, asked->now);
-    answer(asked, VIEW("text/html; charset=utf-8"), true);
+    answer_page(asked);
 }
 
 static void style(const struct asked *asked)
 {
     bytes_append_view(&asked->ops->body, html_style);
-    answer(asked, VIEW("text/css; charset=utf-8"), false);
+    answer_body(asked, VIEW("text/css; charset=utf-8"));
 }
 
 static void metrics(const struct asked *asked)
 {
     stats_count(STATS_scrapes);
     metrics_write(&asked->ops->body, asked->ops->watched, &asked->ops->saturation, asked->now);
-    answer(asked, VIEW(METRICS_CONTENT_TYPE), false);
+    answer_body(asked, VIEW(METRICS_CONTENT_TYPE));
 }
 
 static void alive(const struct asked *asked)
 {
     bytes_append_view(&asked->ops->body, VIEW("alive\n"));
-    answer(asked, VIEW("text/plain; charset=utf-8"), false);
+    answer_body(asked, VIEW("text/plain; charset=utf-8"));
 }
 
 static void ready(const struct asked *asked)
 {
     if (!watched_ready(asked->ops->watched, asked->now)) {
         bool core = watched_up(asked->ops->watched, STATS_ROLE_core, asked->now) > 0;
-        problem(asked,
-                &(struct http_problem){.type = VIEW("about:blank"),
-                                       .title = VIEW("stayd is not ready."),
-                                       .status = 503,
-                                       .detail = core ? VIEW("No front is up.") : VIEW("Core is not up."),
-                                       .retry_after_s = 1});
+        answer_problem(asked, 503, VIEW("stayd is not ready."),
+                       core ? VIEW("No front is up.") : VIEW("Core is not up."), 1);
         return;
     }
     bytes_append_view(&asked->ops->body, VIEW("ready\n"));
-    answer(asked, VIEW("text/plain; charset=utf-8"), false);
+    answer_body(asked, VIEW("text/plain; charset=utf-8"));
 }
 
 static void incidents(const struct asked *asked)
 {
     incidents_list(asked->ops->incidents, &asked->ops->body);
-    answer(asked, VIEW("text/html; charset=utf-8"), true);
+    answer_page(asked);
+}
+
+static void incident_records(const struct asked *asked)
+{
+    incidents_list_json(asked->ops->incidents, &asked->ops->body);
+    answer_body(asked, VIEW("application/json"));
 }
 
 static void incident(const struct asked *asked)
 {
     if (incidents_read(asked->ops->incidents, asked->rest, &asked->ops->body)) {
-        answer(asked, incidents_type(asked->rest), false);
+        answer_body(asked, incidents_type(asked->rest));
     } else {
-        not_found(asked);
+        answer_nothing_here(asked);
     }
 }
 
@@ -133,6 +86,7 @@ static const struct route {
     {VIEW("/livez"), false, STATS_CLASS_health, alive},
     {VIEW("/readyz"), false, STATS_CLASS_health, ready},
     {VIEW("/incidents"), false, STATS_CLASS_page, incidents},
+    {VIEW("/incidents.json"), false, STATS_CLASS_control, incident_records},
     {VIEW("/incidents/"), true, STATS_CLASS_page, incident},
     {VIEW("/ops.css"), false, STATS_CLASS_asset, style},
 };
@@ -147,31 +101,19 @@ static const struct route *find(struct view path)
     return NULL;
 }
 
-static void method_refused(const struct asked *asked)
-{
-    static const struct view body =
-        VIEW("{\"type\":\"about:blank\",\"title\":\"Only GET and HEAD.\",\"status\":405}");
-    http_write_status(asked->out, 405);
-    http_write_date(asked->out, &asked->ops->date);
-    http_write_header(asked->out, VIEW("Allow"), VIEW("GET, HEAD"));
-    http_write_header(asked->out, VIEW("Content-Type"), VIEW("application/problem+json"));
-    http_write_end(asked->out, body.size, asked->request->minor, asked->keep_alive);
-    bytes_append_view(asked->out, body);
-}
-
-void ops_answer(struct ops *ops, const struct http_request *request, bool keep_alive,
+void ops_answer(struct ops *ops, const struct http_request *request, enum ops_door door,
                 const struct watched_now *now, struct bytes *out)
 {
     const struct route *route = find(request->path);
-    struct asked asked = {.ops = ops, .request = request, .now = now, .out = out, .keep_alive = keep_alive};
+    struct asked asked = {.ops = ops, .request = request, .now = now, .out = out, .door = door};
     enum stats_class class = route == NULL ? STATS_CLASS_other : route->class;
     http_date_update(&ops->date, (int64_t)(now->wall_ms / 1000));
     bytes_reset(&ops->body);
     stats_flight_begin(class, NULL);
     if (request->method != HTTP_GET && request->method != HTTP_HEAD) {
-        method_refused(&asked);
+        answer_method_refused(&asked, VIEW("GET, HEAD"));
     } else if (route == NULL) {
-        not_found(&asked);
+        answer_nothing_here(&asked);
     } else {
         asked.rest = view_from(request->path, route->path.size);
         route->answer(&asked);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: ISC
-// The ops listener's answers: which path says what. Used by stayd-watch. Owns nothing: reads what is watched.
-// Bounds: an answer is at most OPS_ANSWER_MAX bytes. Only GET and HEAD; nothing here changes anything.
+// The answers of the ops listener and of the control socket: which path says what. Used by stayd-watch. Owns
+// nothing: reads what is watched. Bounds: an answer is at most OPS_ANSWER_MAX bytes. Through the ops listener
+// only GET and HEAD, and nothing changes anything.
 #ifndef WATCH_OPS_H
 #define WATCH_OPS_H
 
@@ -11,6 +12,9 @@
 #include "watch/watched.h"
 
 #define OPS_ANSWER_MAX (METRICS_SIZE_MAX + 65536)
+
+// Where a request came in: whoever may open the control socket (mode 0600) administers this stayd.
+enum ops_door { OPS_DOOR_LISTENER, OPS_DOOR_CONTROL };
 
 struct ops {
     const struct watched *watched;
@@ -23,7 +27,7 @@ struct ops {
 void ops_init(struct ops *ops, const struct watched *watched, const struct incidents *incidents);
 void ops_release(struct ops *ops);
 // Appends the whole answer to a request.
-void ops_answer(struct ops *ops, const struct http_request *request, bool keep_alive,
+void ops_answer(struct ops *ops, const struct http_request *request, enum ops_door door,
                 const struct watched_now *now, struct bytes *out);
 // The same to what is none; the connection ends.
 void ops_refuse(struct ops *ops, unsigned status, const char *why, const struct watched_now *now,

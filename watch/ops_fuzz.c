@@ -27,7 +27,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     http_request_reset(&request);
     if (http_parse_head(&request, view_of(data, size), &http_limits_default, &consumed) == HTTP_DONE) {
         bytes_reset(&out);
-        ops_answer(&ops, &request, request.keep_alive, &now, &out);
+        ops_answer(&ops, &request, size % 2 == 0 ? OPS_DOOR_LISTENER : OPS_DOOR_CONTROL, &now, &out);
         assert(!out.failed && view_starts_with(bytes_view(&out), VIEW("HTTP/1.1 ")));
     }
     return 0;

@@ -18,10 +18,12 @@ static struct watched watched;
 static struct incidents incidents;
 static struct ops ops;
 static struct bytes out;
+static enum ops_door door;
 
 static int set_up(void **unused)
 {
     (void)unused;
+    door = OPS_DOOR_LISTENER;
     watched_init(&watched);
     incidents_init(&incidents);
     ops_init(&ops, &watched, &incidents);
@@ -48,7 +50,7 @@ static const char *ask(const char *line)
     assert_int_equal(http_parse_head(&request, view_of_cstr(head), &http_limits_default, &consumed),
                      HTTP_DONE);
     bytes_reset(&out);
-    ops_answer(&ops, &request, true, &now, &out);
+    ops_answer(&ops, &request, door, &now, &out);
     assert_true(bytes_append_byte(&out, '\0'));
     return (const char *)out.data;
 }
@@ -134,6 +136,9 @@ static void only_records_are_listed_and_read(void **unused)
     assert_null(strstr(list, "link.json"));
     assert_non_null(strstr(ask("GET /incidents/crash-1.json"), "\r\n\r\n{\"signal\":11}"));
     assert_non_null(strstr(ask("GET /incidents/crash-1.json"), "Content-Type: application/json\r\n"));
+    assert_non_null(
+        strstr(ask("GET /incidents.json"), "{\"records\":[{\"name\":\"crash-1.json\",\"at\":\"20"));
+    assert_null(strstr(ask("GET /incidents.json"), "link.json"));
     assert_true(starts(ask("GET /incidents/link.json"), "HTTP/1.1 404 "));
     assert_true(starts(ask("GET /incidents/deeper"), "HTTP/1.1 404 "));
     assert_true(starts(ask("GET /incidents/.hidden"), "HTTP/1.1 404 "));

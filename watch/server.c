@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: ISC
-// Connections of the ops listener. Runs in stayd-watch, on bytes from whoever can reach it.
+// Connections of the ops listener and of the control socket. Runs in stayd-watch, on bytes from whoever can
+// reach it.
 // 1. One request at a time: nothing is parsed while an answer is on its way.
 // 2. Every connection has one timer, set anew when a request begins to be waited for and when its answer
-// begins to be
-//    sent, not with every byte: whoever is slow loses the connection.
+//    begins to be sent, not with every byte: whoever is slow loses the connection.
 // 3. A connection over the bound is closed at once: those that are being answered come first.
 #include "watch/server.h"
 
@@ -19,6 +19,7 @@ struct server_connection {
     struct http_request request;
     struct bytes in;
     struct bytes out;
+    enum ops_door door;
     size_t sent;
     bool closing; // after what is in `out`
 };
@@ -83,7 +84,7 @@ static void take_request(struct server_connection *connection)
         return;
     }
     struct watched_now now = watched_now();
-    ops_answer(connection->server->ops, request, request->keep_alive, &now, &connection->out);
+    ops_answer(connection->server->ops, request, connection->door, &now, &connection->out);
     connection->closing = connection->closing || !request->keep_alive;
     memmove(connection->in.data, connection->in.data + consumed, connection->in.size - consumed);
     connection->in.size -= consumed;
@@ -177,7 +178,7 @@ static void on_timeout(struct ev_loop *loop, ev_timer *timer, int revents)
     connection_close(timer->data);
 }
 
-static void connection_open(struct server *server, int fd)
+static void connection_open(struct server *server, enum ops_door door, int fd)
 {
     struct server_connection *connection =
         server->count < SERVER_CONNECTIONS_MAX ? calloc(1, sizeof(*connection)) : NULL;
@@ -188,6 +189,7 @@ static void connection_open(struct server *server, int fd)
     }
     stats_count(STATS_connections_accepted);
     connection->server = server;
+    connection->door = door;
     connection->next = server->connections;
     if (connection->next != NULL) {
         connection->next->previous = connection;
@@ -209,9 +211,10 @@ static void on_connection(struct ev_loop *loop, ev_io *watcher, int revents)
 {
     (void)loop;
     (void)revents;
+    const struct server_listener *listener = watcher->data;
     int fd = accept4(watcher->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd >= 0) {
-        connection_open(watcher->data, fd);
+        connection_open(listener->server, listener->door, fd);
     }
 }
 
@@ -220,7 +223,7 @@ void server_init(struct server *server, struct ev_loop *loop, struct ops *ops)
     *server = (struct server){.loop = loop, .ops = ops, .timeout_s = SERVER_TIMEOUT_S};
 }
 
-bool server_listen(struct server *server, int fd, struct view name)
+bool server_listen(struct server *server, int fd, struct view name, enum ops_door door)
 {
     for (unsigned i = 0; i < SERVER_LISTENERS_MAX; i++) {
         struct server_listener *listener = &server->listener[i];
@@ -231,8 +234,10 @@ bool server_listen(struct server *server, int fd, struct view name)
             break;
         }
         listener->open = true;
+        listener->server = server;
+        listener->door = door;
         ev_io_init(&listener->io, on_connection, fd, EV_READ);
-        listener->io.data = server;
+        listener->io.data = listener;
         ev_io_start(server->loop, &listener->io);
         return true;
     }

@@ -35,7 +35,7 @@ static int set_up(void **unused)
     incidents_init(&incidents);
     ops_init(&ops, &watched, &incidents);
     server_init(&server, ev_loop_new(EVBACKEND_EPOLL), &ops);
-    assert_true(server_listen(&server, fd, VIEW("ops")));
+    assert_true(server_listen(&server, fd, VIEW("ops"), OPS_DOOR_LISTENER));
     return 0;
 }
 
