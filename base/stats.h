@@ -16,7 +16,7 @@
 
 enum {
     STATS_MAGIC = 0x73746179, // "stay"
-    STATS_FORMAT = 2,
+    STATS_FORMAT = 3,
     STATS_OCTAVES = 41,    // histograms tell values apart up to 2^41 (37 minutes in ns)
     STATS_SUB_BUCKETS = 8, // per octave: at most 12.5 % wide
     STATS_BUCKETS = (STATS_OCTAVES - 2) * STATS_SUB_BUCKETS,
@@ -159,6 +159,17 @@ enum {
     X(pool_refused, counter, "pool_connections", "event=\"refused\"", "Database connections by what became of them") \
     X(pool_broken, counter, "pool_connections", "event=\"broken\"", "Database connections by what became of them") \
     X(pool_discarded, counter, "pool_connections", "event=\"discarded\"", "Database connections by what became of them") \
+    X(database_probes, counter, "database_probes", "", "Trivial statements that the database answered to the connection that watches it") \
+    X(database_probe_us, counter, "database_probe_seconds", "", "Time until the trivial statements were answered, the way there and back included") \
+    X(database_server_us, counter, "database_server_seconds", "", "Time the database says it spent on the trivial statements") \
+    X(database_connect_failed, counter, "database_connect_failed", "", "Attempts to connect to the database that failed at every address") \
+    X(database_moved, counter, "database_moved", "", "Times another server answered, or the same one started anew") \
+    X(database_active, gauge, "database_sessions_active", "of=\"stayd\"", "Sessions in the database that run a statement; others' are known as far as the role may see them") \
+    X(database_others_active, gauge, "database_sessions_active", "of=\"others\"", "Sessions in the database that run a statement; others' are known as far as the role may see them") \
+    X(database_running, gauge, "database_sessions", "state=\"running\"", "stayd's sessions in the database that run a statement, by what they wait for") \
+    X(database_waiting_lock, gauge, "database_sessions", "state=\"waiting_lock\"", "stayd's sessions in the database that run a statement, by what they wait for") \
+    X(database_waiting_io, gauge, "database_sessions", "state=\"waiting_io\"", "stayd's sessions in the database that run a statement, by what they wait for") \
+    X(database_waiting_other, gauge, "database_sessions", "state=\"waiting_other\"", "stayd's sessions in the database that run a statement, by what they wait for") \
     STATS_PER_OPERATION(X, statement, "statements", "Operations run on a database connection") \
     STATS_PER_OPERATION(X, statement_wait, "statement_wait_seconds", "Time operations waited for a database connection") \
     STATS_PER_OPERATION(X, statement_hold, "statement_hold_seconds", "Time operations held a database connection") \

@@ -113,6 +113,7 @@ void postgres_attempt_failed(struct postgres_service *service, enum postgres_fai
         return;
     }
     service->addresses.count = 0;
+    stats_count(STATS_database_connect_failed);
     if (failure == POSTGRES_FAILED_CROWDED && (service->pool.open > 0 || !service->attempt_reserved)) {
         pool_crowded(&service->pool, now_ms);
         return;

@@ -44,6 +44,8 @@ void postgres_reserved_lost(struct postgres_service *service)
 {
     postgres_connection_close(&service->reserved.connection);
     service->reserved.asked = false;
+    service->reserved.glance = POSTGRES_GLANCE_NONE;
+    postgres_eyes_close(service);
     enter(service, POSTGRES_AWAY);
 }
 
@@ -60,7 +62,7 @@ static void ask_identity(struct postgres_service *service)
 {
     ask(service,
         "SELECT pg_is_in_recovery() OR current_setting('transaction_read_only')::boolean,"
-        " pg_postmaster_start_time()::text",
+        " pg_postmaster_start_time()::text, round(extract(epoch FROM clock_timestamp() - now()) * 1000000)",
         0, NULL);
 }
 
@@ -116,8 +118,10 @@ static void take_identity(struct postgres_service *service, const PGresult *resu
         return;
     }
     const char *identity = PQgetvalue(result, 0, 1);
+    postgres_eyes_probed(clock_mono_ns() - service->reserved.asked_ns, PQgetvalue(result, 0, 2));
     bool other = strncmp(service->reserved.identity, identity, sizeof(service->reserved.identity) - 1) != 0;
     if (other && service->reserved.identity[0] != '\0') {
+        stats_count(STATS_database_moved);
         log_event(LOG_WARNING, "database_replaced", "another server, or the same one started anew, answers");
         postgres_pool_replace_all(service);
     }
@@ -176,7 +180,15 @@ static void on_done(struct postgres_connection *connection, enum postgres_failur
 {
     struct postgres_service *service = connection->owner;
     const PGresult *result = connection->results[0];
+    enum postgres_glance glance = service->reserved.glance;
     service->reserved.asked = false;
+    service->reserved.glance = POSTGRES_GLANCE_NONE;
+    if (glance != POSTGRES_GLANCE_NONE) {
+        postgres_eyes_take(service, glance, failure, result);
+        postgres_connection_clear(connection);
+        postgres_reserved_tick(service, clock_mono_ns());
+        return;
+    }
     if (failure != POSTGRES_FINE) {
         postgres_failure_say(failure, "the server", text, clock_mono_ns() / 1000000u);
         bool pooler = failure == POSTGRES_FAILED_POOLER && !service->target.pooler;
@@ -190,7 +202,8 @@ static void on_done(struct postgres_connection *connection, enum postgres_failur
         take_identity(service, result);
         break;
     case POSTGRES_FENCE:
-        // A heartbeat that was under way when the fence was wanted is answered here, too: it has two columns.
+        // A heartbeat that was under way when the fence was wanted is answered here, too: it has more
+        // columns.
         if (PQnfields(result) == 1) {
             take_fence(service, result);
         }
@@ -298,6 +311,16 @@ static void say_down_in_time(struct postgres_service *service, uint64_t now_ns)
     }
 }
 
+static void glance_around(struct postgres_service *service, uint64_t now_ns)
+{
+    service->reserved.glance = postgres_eyes_wants(service, now_ns);
+    if (service->reserved.glance != POSTGRES_GLANCE_NONE) {
+        service->reserved.asked = true;
+        service->reserved.asked_ns = now_ns;
+        postgres_eyes_ask(service, service->reserved.glance);
+    }
+}
+
 void postgres_reserved_tick(struct postgres_service *service, uint64_t now_ns)
 {
     say_down_in_time(service, now_ns);
@@ -323,6 +346,8 @@ void postgres_reserved_tick(struct postgres_service *service, uint64_t now_ns)
         go_on_fencing(service, now_ns);
     } else if (service->reserved.stage == POSTGRES_STATE) {
         ask_state(service);
+    } else if (service->reserved.stage == POSTGRES_READY) {
+        glance_around(service, now_ns);
     }
 }
 

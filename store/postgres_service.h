@@ -17,6 +17,7 @@
 #include "base/gate.h"
 #include "store/pool.h"
 #include "store/postgres_connection.h"
+#include "store/postgres_eyes.h"
 #include "store/postgres_journal.h"
 #include "store/service.h"
 
@@ -102,9 +103,11 @@ struct postgres_service {
         struct postgres_connection connection;
         enum postgres_stage stage;
         bool asked;
+        enum postgres_glance glance; // what was asked, beside the stages' questions
         uint64_t asked_ns, stage_ns, next_ns;
         char identity[128]; // of the server, "" before the first
     } reserved;
+    struct postgres_eyes eyes;
     bool migrated;
     bool ghosts; // statements of ours may run that no connection waits for
     bool up, said, fenced, empty, stopping, stopped;
@@ -172,6 +175,17 @@ void postgres_reserved_tick(struct postgres_service *service, uint64_t now_ns);
 void postgres_reserved_begin(struct postgres_service *service); // a new core
 void postgres_reserved_lost(struct postgres_service *service);
 void postgres_on_migrated(void *service, enum postgres_migrated migrated, const char *why);
+
+// postgres_eyes.c: what the reserved connection sees of the server beside its own questions
+// The next question of theirs that is due; POSTGRES_GLANCE_NONE: none.
+enum postgres_glance postgres_eyes_wants(struct postgres_service *service, uint64_t now_ns);
+void postgres_eyes_ask(struct postgres_service *service, enum postgres_glance glance);
+void postgres_eyes_take(struct postgres_service *service, enum postgres_glance glance,
+                        enum postgres_failure failure, const PGresult *result);
+// A heartbeat was answered: what it took, and what of it the server says was its own.
+void postgres_eyes_probed(uint64_t took_ns, const char *server_us);
+// Nothing can be seen.
+void postgres_eyes_close(struct postgres_service *service);
 
 static inline struct postgres_service *postgres_service_of(struct service *service)
 {

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: ISC
+// What the reserved connection sees of the server beside its heartbeats: how many sessions work, and what
+// they wait for. Used by the PostgreSQL service of stayd-store. Bounds: one question at a time, every
+// EYES_QUIET_NS, and every EYES_BUSY_NS while something is slow, stuck or refused.
+#ifndef STORE_POSTGRES_EYES_H
+#define STORE_POSTGRES_EYES_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define EYES_QUIET_NS 500000000u
+#define EYES_BUSY_NS  150000000u
+
+enum postgres_glance { POSTGRES_GLANCE_NONE, POSTGRES_GLANCE_ACTIVITY };
+
+struct postgres_eyes {
+    uint64_t activity_ns; // when it is next looked at
+    uint64_t refused;     // at admission, until the last look
+    bool limits_said;     // that others' sessions can't be seen
+};
+
+#endif
