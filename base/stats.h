@@ -88,6 +88,12 @@ enum {
     X(messages_received, counter, "messages", "direction=\"received\"", "Messages between processes") \
     X(messages_dropped, counter, "messages_dropped", "", "Messages dropped because a queue was full") \
     X(messages_queued, gauge, "messages_queued", "", "Messages waiting to be written") \
+    X(events, counter, "events", "", "Events that others told watch") \
+    X(process_memory_bytes, gauge, "process_memory_bytes", "", "Memory of the process that is in use (resident)") \
+    X(process_descriptors, gauge, "process_descriptors", "state=\"open\"", "File descriptors of the process, and its limit") \
+    X(process_descriptors_max, gauge, "process_descriptors", "state=\"max\"", "File descriptors of the process, and its limit") \
+    X(process_threads, gauge, "process_threads", "", "Threads of the process") \
+    X(process_processor_us, counter, "process_processor_seconds", "", "Processor time of the process and of those before it") \
     X(log_lines, counter, "log_lines", "", "Log lines written") \
     X(log_lines_dropped, counter, "log_lines_dropped", "", "Log lines lost because standard error was full") \
     X(checks_valid, counter, "checks", "answer=\"valid\"", "Session checks by answer") \
@@ -112,6 +118,15 @@ enum {
     X(core_unreachable, counter, "core_requests", "outcome=\"unreachable\"", "Requests to core by outcome") \
     X(core_waiting, gauge, "core_waiting", "", "Requests waiting for core now") \
     X(core_connected, gauge, "core_connected", "", "1 while the channel to core stands") \
+    X(logins_arrived, counter, "arrivals", "kind=\"login\"", "Requests as they arrived, refused ones too") \
+    X(registrations_arrived, counter, "arrivals", "kind=\"register\"", "Requests as they arrived, refused ones too") \
+    X(changes_arrived, counter, "arrivals", "kind=\"change\"", "Requests as they arrived, refused ones too") \
+    X(lookups_arrived, counter, "arrivals", "kind=\"lookup\"", "Requests as they arrived, refused ones too") \
+    X(refused_busy, counter, "refused", "why=\"busy\"", "Requests refused by this front without asking core") \
+    X(refused_penalty, counter, "refused", "why=\"penalty\"", "Requests refused by this front without asking core") \
+    X(refused_source, counter, "refused", "why=\"source\"", "Requests refused by this front without asking core") \
+    X(sources_distinct, gauge, "sources_distinct", "", "Clients whose requests needed core within the last second (estimate)") \
+    X(sources_heaviest_thousandths, gauge, "sources_heaviest_thousandths", "", "Share of the last second's requests that needed core which came from the 8 busiest clients (estimate)") \
     X(logins_granted, counter, "logins", "outcome=\"granted\"", "Log-ins by outcome") \
     X(logins_refused, counter, "logins", "outcome=\"refused\"", "Log-ins by outcome") \
     X(logins_throttled, counter, "logins", "outcome=\"throttled\"", "Log-ins by outcome") \
@@ -122,6 +137,9 @@ enum {
     X(turned_away_logins, counter, "turned_away", "kind=\"login\"", "Requests refused before they were read, as more came than can be served") \
     X(turned_away_registrations, counter, "turned_away", "kind=\"register\"", "Requests refused before they were read, as more came than can be served") \
     X(throttled, counter, "throttled", "", "Requests refused because their source or account should wait") \
+    X(guess_accounts, gauge, "guesses", "of=\"accounts\"", "Log-ins refused in the last 10 seconds: different accounts, different sources, and how many were for names that do not exist (estimates)") \
+    X(guess_sources, gauge, "guesses", "of=\"sources\"", "Log-ins refused in the last 10 seconds: different accounts, different sources, and how many were for names that do not exist (estimates)") \
+    X(guess_unknown, gauge, "guesses", "of=\"unknown_names\"", "Log-ins refused in the last 10 seconds: different accounts, different sources, and how many were for names that do not exist (estimates)") \
     X(flows_active, gauge, "flows_active", "", "Flows in progress in core") \
     X(flows_refused, counter, "flows_refused", "", "Flows refused because the pool was used up") \
     X(flows_timed_out, counter, "flows_timed_out", "", "Flows whose step missed its deadline") \
@@ -144,12 +162,18 @@ enum {
     X(gate_refused, counter, "gate", "outcome=\"refused\"", "Operations by outcome at admission") \
     X(gate_expired, counter, "gate", "outcome=\"expired\"", "Operations by outcome at admission") \
     X(gate_entered, counter, "gate", "outcome=\"entered\"", "Operations by outcome at admission") \
+    X(gate_waits, counter, "gate_waits", "", "Operations that were admitted, at once or after a wait") \
+    X(gate_wait_us, counter, "gate_wait_seconds", "", "Time operations waited for admission") \
+    X(hash_waits, counter, "hash_waits", "", "Passwords that were hashed for core") \
+    X(hash_wait_us, counter, "hash_wait_seconds", "", "Time passwords waited for a worker") \
     X(store_done, counter, "store_operations", "outcome=\"done\"", "Store operations by outcome") \
     X(store_refused, counter, "store_operations", "outcome=\"refused\"", "Store operations by outcome") \
     X(store_expired, counter, "store_operations", "outcome=\"expired\"", "Store operations by outcome") \
     X(store_failed, counter, "store_operations", "outcome=\"failed\"", "Store operations by outcome") \
     X(store_queued, gauge, "store_queued", "", "Store operations waiting") \
     X(store_commits, counter, "store_commits", "", "Transactions committed") \
+    X(store_syncs, counter, "store_syncs", "", "Times a file was made durable (fsync)") \
+    X(store_sync_us, counter, "store_sync_seconds", "", "Time that making files durable took") \
     X(store_available, gauge, "store_available", "", "1 while the database answers") \
     X(journal_entries, gauge, "journal_entries", "", "Entries in the journal that the database has not acknowledged") \
     X(pool_open, gauge, "pool", "state=\"open\"", "Database connections") \
@@ -182,6 +206,8 @@ enum {
     X(hash_queued, gauge, "hash_queued", "", "Password jobs waiting") \
     X(hash_busy, gauge, "hash_workers", "state=\"busy\"", "Password workers") \
     X(hash_workers, gauge, "hash_workers", "state=\"all\"", "Password workers") \
+    X(hash_started, counter, "hash_started", "", "Password hashes begun") \
+    X(hash_busy_us, counter, "hash_busy_seconds", "", "Time that password workers worked, all together") \
     X(key_macs, counter, "key_operations", "kind=\"mac\"", "Operations with private keys") \
     X(key_seals, counter, "key_operations", "kind=\"seal\"", "Operations with private keys") \
     X(key_signatures, counter, "key_operations", "kind=\"sign\"", "Operations with private keys") \
@@ -236,8 +262,15 @@ enum {
     X(capacity_sessions, gauge, "capacity", "resource=\"sessions\"", "Bound of a resource, in its own unit") \
     X(machine_memory_used, gauge, "machine_memory_bytes", "state=\"used\"", "Memory of the machine or of the control group, by its limit") \
     X(machine_memory_limit, gauge, "machine_memory_bytes", "state=\"limit\"", "Memory of the machine or of the control group, by its limit") \
-    X(machine_processors_used, gauge, "machine_processors_thousandths", "state=\"used\"", "Thousandths of a processor that stayd uses, and that it may use") \
-    X(machine_processors_limit, gauge, "machine_processors_thousandths", "state=\"limit\"", "Thousandths of a processor that stayd uses, and that it may use")
+    X(machine_processors_used, gauge, "machine_processors_thousandths", "state=\"used\"", "Thousandths of a processor that stayd uses, that it may use, that others use, and that the hypervisor took") \
+    X(machine_processors_limit, gauge, "machine_processors_thousandths", "state=\"limit\"", "Thousandths of a processor that stayd uses, that it may use, that others use, and that the hypervisor took") \
+    X(machine_processors_others, gauge, "machine_processors_thousandths", "state=\"others\"", "Thousandths of a processor that stayd uses, that it may use, that others use, and that the hypervisor took") \
+    X(machine_processors_stolen, gauge, "machine_processors_thousandths", "state=\"stolen\"", "Thousandths of a processor that stayd uses, that it may use, that others use, and that the hypervisor took") \
+    X(machine_pressure_cpu_us, counter, "machine_pressure_seconds", "resource=\"processor\"", "Time in which something had to wait for a processor or for a disk, as the kernel says (PSI, some)") \
+    X(machine_pressure_io_us, counter, "machine_pressure_seconds", "resource=\"io\"", "Time in which something had to wait for a processor or for a disk, as the kernel says (PSI, some)") \
+    X(disk_free_bytes, gauge, "disk_bytes", "state=\"free\"", "Space of the file system of data_dir") \
+    X(disk_size_bytes, gauge, "disk_bytes", "state=\"size\"", "Space of the file system of data_dir") \
+    X(wall_minus_mono_ms, gauge, "clock_offset_milliseconds", "", "The clock minus the time since the machine was started: it changes when the clock is set")
 
 // Histograms of time in nanoseconds: identifier, family, labels, help.
 #define STATS_HISTOGRAMS(X) \
@@ -287,6 +320,19 @@ enum stats_histogram {
     STATS_HISTOGRAMS(X)
 #undef X
         STATS_HISTOGRAM_COUNT
+};
+
+// How a request was answered: by the first digit of its status, but for two that are no fault of anybody's.
+enum stats_answer {
+    STATS_ANSWER_closed, // without an answer
+    STATS_ANSWER_1xx,
+    STATS_ANSWER_2xx,
+    STATS_ANSWER_3xx,
+    STATS_ANSWER_4xx, // but 429
+    STATS_ANSWER_5xx, // but 503
+    STATS_ANSWER_429, // this source or account should wait
+    STATS_ANSWER_503, // stayd is short of something
+    STATS_ANSWERS
 };
 
 enum stats_kind { STATS_KIND_counter, STATS_KIND_gauge };
@@ -352,7 +398,7 @@ struct stats_page {
     struct stats_flight flight;
     struct stats_crash crash;
     _Atomic uint64_t counter[STATS_COUNTER_COUNT];
-    _Atomic uint64_t request[STATS_CLASS_COUNT][6]; // by status / 100; [0] is "closed without an answer"
+    _Atomic uint64_t request[STATS_CLASS_COUNT][STATS_ANSWERS]; // by enum stats_answer
     struct stats_times times[STATS_HISTOGRAM_COUNT];
     struct stats_module module[STATS_MODULES_MAX];
 };
@@ -401,10 +447,18 @@ static inline void stats_add_shared(enum stats_counter counter, uint64_t by)
     atomic_fetch_add_explicit(&stats_here->counter[counter], by, memory_order_relaxed);
 }
 
+static inline enum stats_answer stats_answer_of(unsigned status)
+{
+    return status == 429   ? STATS_ANSWER_429
+           : status == 503 ? STATS_ANSWER_503
+           : status < 600  ? (enum stats_answer)(status / 100)
+                           : STATS_ANSWER_closed;
+}
+
 // One request answered with an HTTP status (0: closed without an answer).
 static inline void stats_request(enum stats_class class, unsigned status)
 {
-    _Atomic uint64_t *cell = &stats_here->request[class][status < 600 ? status / 100 : 0];
+    _Atomic uint64_t *cell = &stats_here->request[class][stats_answer_of(status)];
     atomic_store_explicit(cell, atomic_load_explicit(cell, memory_order_relaxed) + 1, memory_order_relaxed);
 }
 

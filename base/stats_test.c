@@ -64,7 +64,13 @@ static void page_is_shared_and_kept(void **state)
     stats_request(STATS_CLASS_login, 401);
     assert_int_equal(stats_read(page, STATS_logins_granted), 1);
     assert_int_equal(stats_read(page, STATS_flows_active), 5);
-    assert_int_equal(atomic_load(&page->request[STATS_CLASS_login][4]), 1);
+    assert_int_equal(atomic_load(&page->request[STATS_CLASS_login][STATS_ANSWER_4xx]), 1);
+    stats_request(STATS_CLASS_login, 429);
+    stats_request(STATS_CLASS_login, 503);
+    assert_int_equal(atomic_load(&page->request[STATS_CLASS_login][STATS_ANSWER_4xx]), 1);
+    assert_int_equal(atomic_load(&page->request[STATS_CLASS_login][STATS_ANSWER_5xx]), 0);
+    assert_int_equal(atomic_load(&page->request[STATS_CLASS_login][STATS_ANSWER_429]), 1);
+    assert_int_equal(atomic_load(&page->request[STATS_CLASS_login][STATS_ANSWER_503]), 1);
     assert_true(stats_attach(fd, STATS_ROLE_core, 3));
     assert_int_equal(stats_read(page, STATS_logins_granted), 1);
     assert_int_equal(stats_read(page, STATS_flows_active), 0);

@@ -11,6 +11,7 @@
 #include "core/tombstone.h"
 #include "sessions/seen.h"
 #include "wire/child.h"
+#include "wire/event.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -35,6 +36,7 @@ static struct shell {
     struct seen_taker seen[CORE_PEERS_MAX];
     bool has_seen[CORE_PEERS_MAX];
     struct channel front[CORE_PEERS_MAX], ctl[CORE_PEERS_MAX], store, hash, key;
+    struct channel watch;            // told, never heard
     int peer_fd[CORE_PEERS_MAX + 3]; // handed over before the loop runs
     int control_fd;
     ev_io control;
@@ -64,6 +66,8 @@ static struct channel *channel_of(enum wire_role role, uint16_t index)
         return &shell.hash;
     case WIRE_KEY:
         return &shell.key;
+    case WIRE_WATCH:
+        return &shell.watch;
     case WIRE_SUPERVISOR:
         return child_control();
     default:
@@ -156,7 +160,9 @@ static bool take_peer(void *context, enum wire_role role, uint16_t index, int fd
         close(fd);
         return false;
     }
-    if (shell.core == NULL) {
+    if (role == WIRE_WATCH) {
+        event_channel_open(&shell.watch, child_loop(), fd, WIRE_CORE); // nobody's peer in what core decides
+    } else if (shell.core == NULL) {
         *waiting_fd(role, index) = fd;
     } else {
         open_channel(role, index, fd);

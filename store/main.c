@@ -7,6 +7,7 @@
 #include "store/reach.h"
 #include "store/sqlite_service.h"
 #include "wire/child.h"
+#include "wire/event.h"
 
 #include <signal.h>
 #include <sqlite3.h>
@@ -22,6 +23,7 @@
 static struct store_process {
     struct service *service;
     struct channel core;
+    struct channel watch; // told, never heard
     ev_prepare before_wait;
     ev_timer turn;
     bool serving;
@@ -156,6 +158,10 @@ static bool peer(void *context, enum wire_role role, uint16_t index, int fd)
 {
     (void)context;
     (void)index;
+    if (role == WIRE_WATCH) {
+        event_channel_open(&process.watch, child_loop(), fd, WIRE_STORE);
+        return true;
+    }
     if (role != WIRE_CORE) {
         close(fd);
         return true;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: ISC
-// The message graph: a star around core. Used by the supervisor.
-// Watch has no channel: it reads everyone's stats page and nobody waits for it.
+// The message graph: a star around core, and one-way events to watch. Used by the supervisor.
+// Nobody waits for watch: it reads everyone's stats page, and an event that it does not take is dropped.
 #include "supervisor/topology.h"
 
 // Fronts leave first, so that what they wait for is still there; watch last, so that it sees the rest.
@@ -17,10 +17,8 @@ const struct topology_role topology_roles[] = {
 static const struct {
     enum wire_role a, b;
 } links[] = {
-    {WIRE_FRONT, WIRE_CORE},
-    {WIRE_CORE, WIRE_STORE},
-    {WIRE_CORE, WIRE_HASH},
-    {WIRE_CORE, WIRE_KEY},
+    {WIRE_FRONT, WIRE_CORE}, {WIRE_CORE, WIRE_STORE}, {WIRE_CORE, WIRE_HASH},
+    {WIRE_CORE, WIRE_KEY},   {WIRE_CORE, WIRE_WATCH}, {WIRE_STORE, WIRE_WATCH},
 };
 
 const struct topology_grant topology_grants[] = {

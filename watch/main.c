@@ -6,6 +6,7 @@
 #include "watch/caches.h"
 #include "watch/server.h"
 #include "wire/child.h"
+#include "wire/event.h"
 
 #include <unistd.h>
 
@@ -15,6 +16,7 @@ static struct watch_process {
     struct ops ops;
     struct server server;
     struct caches caches;
+    struct channel core, store; // heard, never answered
     ev_timer sample, look;
 } process;
 
@@ -33,6 +35,57 @@ static void on_look(struct ev_loop *loop, ev_timer *timer, int revents)
     (void)revents;
     caches_look(&process.caches, &process.watched, clock_mono_ns() / 1000000, caches_say);
 }
+
+// ---- events ----
+
+static void on_told(void *context, const struct wire_event *event)
+{
+    (void)context;
+    (void)event;
+    stats_count(STATS_events);
+}
+
+static bool on_packet(struct channel *channel, struct view packet, int fd)
+{
+    struct wire_event event;
+    (void)channel;
+    if (fd >= 0) {
+        close(fd);
+        return false;
+    }
+    if (!wire_event_decode(packet, &event)) {
+        return false;
+    }
+    on_told(&process, &event);
+    return true;
+}
+
+static void on_end(struct channel *channel, const char *why)
+{
+    if (why != channel_peer_gone) {
+        log_event(LOG_WARNING, "channel_ended", "peer %u: %s", (unsigned)channel->peer, why);
+    }
+}
+
+static const struct channel_events teller_events = {on_packet, on_end};
+
+static bool take_peer(void *context, enum wire_role role, uint16_t index, int fd)
+{
+    struct watch_process *self = context;
+    struct channel *teller = role == WIRE_CORE ? &self->core : &self->store;
+    (void)index;
+    if (role != WIRE_CORE && role != WIRE_STORE) {
+        close(fd);
+        return true;
+    }
+    if (teller->loop != NULL) {
+        channel_close(teller);
+    }
+    channel_open(teller, child_loop(), fd, WIRE_WATCH, role, &teller_events, NULL, EVENT_QUEUE_MAX);
+    return true;
+}
+
+// ---- the life of a child ----
 
 static bool take_config(void *context, struct view packet, bool again)
 {
@@ -110,6 +163,8 @@ int main(int argc, char **argv)
         .config = take_config,
         .memory = take_memory,
         .memory_gone = lose_memory,
+        .peer = take_peer,
+        .event = on_told,
         .run = run,
         .drain = drain,
     };

@@ -18,6 +18,27 @@ static const struct {
     {"messages_dropped", EVERYONE},
     {"messages_queued", EVERYONE},
     {"loop_turn_seconds", EVERYONE},
+    {"events", ROLE(watch)},
+    {"process_memory_bytes", EVERYONE},
+    {"process_descriptors", EVERYONE},
+    {"process_threads", EVERYONE},
+    {"process_processor_seconds", EVERYONE},
+    {"arrivals", ROLE(front)},
+    {"refused", ROLE(front)},
+    {"sources_distinct", ROLE(front)},
+    {"sources_heaviest_thousandths", ROLE(front)},
+    {"guesses", ROLE(core)},
+    {"gate_waits", ROLE(core)},
+    {"gate_wait_seconds", ROLE(core)},
+    {"hash_waits", ROLE(core)},
+    {"hash_wait_seconds", ROLE(core)},
+    {"store_syncs", ROLE(store)},
+    {"store_sync_seconds", ROLE(store)},
+    {"hash_started", ROLE(hash)},
+    {"hash_busy_seconds", ROLE(hash)},
+    {"machine_pressure_seconds", ROLE(supervisor)},
+    {"disk_bytes", ROLE(supervisor)},
+    {"clock_offset_milliseconds", ROLE(supervisor)},
     {"log_lines", EVERYONE | ROLE(supervisor)},
     {"log_lines_dropped", EVERYONE | ROLE(supervisor)},
     {"checks", ROLE(front)},
@@ -262,13 +283,14 @@ static void write_histograms(struct bytes *out, const struct watched *watched)
 
 static void write_requests(struct bytes *out, const struct watched *watched)
 {
-    static const char *const status[] = {"closed", "1xx", "2xx", "3xx", "4xx", "5xx"};
+    static const char *const status[STATS_ANSWERS] = {"closed", "1xx", "2xx", "3xx",
+                                                      "4xx",    "5xx", "429", "503"};
     char labels[64];
-    head(out, "requests", "counter", "HTTP requests by class and status");
+    head(out, "requests", "counter", "HTTP requests by class and status, 429 and 503 apart from 4xx and 5xx");
     for (unsigned at = 0; at < watched->pages; at++) {
         const struct watched_page *page = &watched->page[at];
         for (unsigned class = 0; stats_page_fits(page->page) && class < STATS_CLASS_COUNT; class ++) {
-            for (unsigned i = 0; i < 6; i++) {
+            for (unsigned i = 0; i < STATS_ANSWERS; i++) {
                 uint64_t value = atomic_load_explicit(&page->page->request[class][i], memory_order_relaxed);
                 if (value > 0) {
                     snprintf(labels, sizeof(labels), "class=\"%s\",status=\"%s\"", stats_class_label(class),

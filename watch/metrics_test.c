@@ -40,7 +40,7 @@ static void write_all(struct bytes *out, struct stats_page *pages[static 3])
     pages[1] = page_new(STATS_ROLE_core, 0);
     pages[2] = page_new(STATS_ROLE_front, 0);
     pages[0]->counter[STATS_checks_valid] = 17;
-    pages[0]->request[STATS_CLASS_login][4] = 3;
+    pages[0]->request[STATS_CLASS_login][STATS_ANSWER_4xx] = 3;
     pages[1]->counter[STATS_scrapes] = 5; // not core's, but counted there
     pages[2]->times[STATS_TIME_check].bucket[stats_bucket(5000)] = 7;
     pages[2]->times[STATS_TIME_check].bucket[stats_bucket(3000000000u)] = 2;

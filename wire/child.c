@@ -170,6 +170,19 @@ static bool take_penalty(struct view packet, int fd)
     return true;
 }
 
+static bool take_event(struct view packet, int fd)
+{
+    struct wire_event event;
+    (void)fd;
+    if (!wire_event_decode(packet, &event)) {
+        return false;
+    }
+    if (child.role->event != NULL) {
+        child.role->event(child.context, &event);
+    }
+    return true;
+}
+
 static const struct handler {
     uint16_t number;
     bool before_start;
@@ -183,6 +196,7 @@ static const struct handler {
     {WIRE_MESSAGE_heartbeat, false, false, take_heartbeat},
     {WIRE_MESSAGE_drain, true, false, take_drain},
     {WIRE_MESSAGE_penalty, true, false, take_penalty},
+    {WIRE_MESSAGE_event, true, false, take_event},
 };
 
 // Takes over fd.

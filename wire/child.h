@@ -51,6 +51,8 @@ struct child_role {
     void (*drain)(void *context, uint32_t deadline_ms);
     // Refuse this source for that long (fronts).
     void (*penalty)(void *context, struct id16 source, uint32_t seconds);
+    // Something happened (watch).
+    void (*event)(void *context, const struct wire_event *event);
 };
 
 // Runs the whole life; returns the exit status. argv: --index N, --log-level L, --log-format F,

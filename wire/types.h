@@ -139,6 +139,41 @@ enum wire_memory_kind {
     WIRE_MEMORY_DIRECTORY = 8, // watch: incidents/
 };
 
+// What stayd-watch is told as it happens (message `event`, wire/event.h). In brackets what the fields say;
+// role and index are the process's that it is about.
+enum wire_event_kind {
+    WIRE_EVENT_PROCESS_STARTED = 1, // ready; a: pid
+    WIRE_EVENT_PROCESS_DIED,   // a: enum wire_event_death, b: signal or status; name: class of the request
+                               // in flight; text: one line
+    WIRE_EVENT_PROCESS_HUNG,   // a: ms without a heartbeat
+    WIRE_EVENT_RELOADED,       // a: 1 done, 0 failed; text: the keys that changed
+    WIRE_EVENT_STARTED,        // stayd is ready; text: version, a: Unix time in seconds
+    WIRE_EVENT_CONFIG_CHANGED, // text: the keys that changed and are in force
+    WIRE_EVENT_PENALTY,        // a: seconds; text: without the address
+    WIRE_EVENT_DATABASE_DOWN,  // text: why
+    WIRE_EVENT_DATABASE_UP,    // a: ms away
+    WIRE_EVENT_DATABASE_MOVED, // another server answers; name: host
+    WIRE_EVENT_STATEMENT_SLOW, // name: operation; a: mean us now, b: before; text: plan now; more: the
+                               // statement that makes the missing index, or empty
+    WIRE_EVENT_STATEMENT_PLAN, // name: operation; text: plan before, more: plan now
+    WIRE_EVENT_STATEMENT_CANCELLED, // name: operation; a: ms it ran
+    WIRE_EVENT_LOCK_HELD,      // name: relation; a: ms so far, b: the holder's backend pid; text: who, what
+    WIRE_EVENT_LOCK_GONE,      // name: relation
+    WIRE_EVENT_DISK_FULL,      // text
+    WIRE_EVENT_JOURNAL,        // text
+    WIRE_EVENT_SHARE_SHRUNK,   // name: operation or class; a: its share in thousandths
+    WIRE_EVENT_SHARE_RESTORED, // name
+    WIRE_EVENT_MISMATCH,       // a: count; text: owner, generation or epoch
+    WIRE_EVENT_END
+};
+
+// How a process ended.
+enum wire_event_death { WIRE_EVENT_LEFT, WIRE_EVENT_CRASHED, WIRE_EVENT_WAS_HUNG };
+
+#define WIRE_EVENT_NAME_MAX 64
+#define WIRE_EVENT_TEXT_MAX 2048
+#define WIRE_EVENT_MORE_MAX 4096
+
 #define WIRE_USERNAME_MAX     64
 #define WIRE_DISPLAY_NAME_MAX 128
 #define WIRE_EMAIL_MAX        254
