@@ -140,6 +140,12 @@ const struct stats_page *stats_map(int fd)
     return memory == MAP_FAILED ? NULL : memory;
 }
 
+struct stats_page *stats_map_writable(int fd)
+{
+    void *memory = mmap(NULL, STATS_PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    return memory == MAP_FAILED ? NULL : memory;
+}
+
 void stats_unmap(const struct stats_page *page)
 {
     if (page != NULL) {

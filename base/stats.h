@@ -415,6 +415,8 @@ extern struct stats_page *stats_here;
 [[nodiscard]] bool stats_attach(int fd, enum stats_role role, uint32_t index);
 // Maps another process's page for reading; NULL when it cannot be mapped. Unmap with stats_unmap.
 const struct stats_page *stats_map(int fd);
+// The same for writing: the supervisor writes the process_* rows of its children's pages.
+struct stats_page *stats_map_writable(int fd);
 void stats_unmap(const struct stats_page *page);
 // True when the page was written by the same format.
 [[nodiscard]] bool stats_page_fits(const struct stats_page *page);

@@ -5,6 +5,7 @@
 #include "supervisor/config.h"
 
 #include "supervisor/config_check.h"
+#include "supervisor/config_keys.h"
 #include "supervisor/config_values.h"
 
 #include <errno.h>
@@ -12,101 +13,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum kind {
-    KIND_TEXT,
-    KIND_PATH,
-    KIND_URL,
-    KIND_HOST,
-    KIND_HOSTS,
-    KIND_NETWORKS,
-    KIND_LISTENS,
-    KIND_OPS_LISTEN,
-    KIND_PASSWORD_LISTS,
-    KIND_DATABASE,
-    KIND_POOLER,
-    KIND_AUTO, // a number or `auto`
-    KIND_NUMBER32,
-    KIND_NUMBER64,
-    KIND_SECONDS,
-    KIND_MILLISECONDS,
-    KIND_KIB,
-    KIND_REGISTRATION,
-    KIND_LOG_LEVEL,
-    KIND_LOG_FORMAT,
-    KIND_RULE_TEXT,
-    KIND_RULE_HOST,
-    KIND_RULE_SWITCH,
-};
-
-struct key {
-    const char *name;
-    enum kind kind;
-    size_t offset;
-    uint64_t size; // of a text's room
-    uint64_t least, most;
-    bool repeats;
-};
-
-#define AT(field)   offsetof(struct config, field)
-#define ROOM(field) offsetof(struct config, field), sizeof(((struct config *)NULL)->field)
-#define RULE(field) offsetof(struct config_rule, field), sizeof(((struct config_rule *)NULL)->field)
-#define DAYS(n)     ((n)*86400000ULL)
-
-static const struct key keys[] = {
-    {"public_url", KIND_URL, ROOM(public_url), 0, 0, false},
-    {"listen", KIND_LISTENS, AT(listen), 0, 0, 0, true},
-    {"tls_certificate", KIND_PATH, ROOM(tls_certificate), 0, 0, false},
-    {"tls_key", KIND_PATH, ROOM(tls_key), 0, 0, false},
-    {"ops_listen", KIND_OPS_LISTEN, AT(ops_listen), 0, 0, 0, false},
-    {"data_dir", KIND_PATH, ROOM(data_dir), 0, 0, false},
-    {"database", KIND_DATABASE, AT(database), 0, 0, 0, false},
-    {"database_password_file", KIND_PATH, ROOM(database_password_file), 0, 0, false},
-    {"database_ca", KIND_PATH, ROOM(database_ca), 0, 0, false},
-    {"database_connections_min", KIND_AUTO, AT(database_connections_min), 0, 1, 128, false},
-    {"database_connections_max", KIND_AUTO, AT(database_connections_max), 0, 2, 128, false},
-    {"database_pooler", KIND_POOLER, AT(database_pooler), 0, 0, 0, false},
-    {"fronts", KIND_AUTO, AT(fronts), 0, 1, 64, false},
-    {"registration", KIND_REGISTRATION, AT(registration), 0, 0, 0, false},
-    {"session_idle", KIND_SECONDS, AT(session_idle_s), 0, 1000, DAYS(3650), false},
-    {"session_max", KIND_SECONDS, AT(session_max_s), 0, 1000, DAYS(3650), false},
-    {"cookie_domain", KIND_HOST, ROOM(cookie_domain), 0, 0, false},
-    {"rd_hosts", KIND_HOSTS, ROOM(rd_hosts), 0, 0, true},
-    {"trusted_proxies", KIND_NETWORKS, ROOM(trusted_proxies), 0, 0, true},
-    {"client_address_header", KIND_TEXT, ROOM(client_address_header), 0, 0, false},
-    {"password_memory", KIND_KIB, AT(password_memory_kib), 0, 8 * 1024, 4096ULL * 1024 * 1024, false},
-    {"password_time", KIND_NUMBER32, AT(password_time), 0, 1, 32, false},
-    {"hash_workers", KIND_AUTO, AT(hash_workers), 0, 1, 64, false},
-    {"breached_passwords", KIND_PASSWORD_LISTS, AT(breached_passwords), 0, 0, 0, true},
-    {"connections_max", KIND_NUMBER32, AT(connections_max), 0, 1, 1000000, false},
-    {"connections_per_source_max", KIND_NUMBER32, AT(connections_per_source_max), 0, 1, 1000000, false},
-    {"header_timeout", KIND_MILLISECONDS, AT(header_timeout_ms), 0, 100, 600000, false},
-    {"body_timeout", KIND_MILLISECONDS, AT(body_timeout_ms), 0, 100, 600000, false},
-    {"idle_timeout", KIND_MILLISECONDS, AT(idle_timeout_ms), 0, 100, 3600000, false},
-    {"drain_timeout", KIND_MILLISECONDS, AT(drain_timeout_ms), 0, 0, 600000, false},
-    {"sessions_max", KIND_NUMBER64, AT(sessions_max), 0, 1000, 1000000000, false},
-    {"log_level", KIND_LOG_LEVEL, AT(log_level), 0, 0, 0, false},
-    {"log_format", KIND_LOG_FORMAT, AT(log_format), 0, 0, 0, false},
-};
-
-static const struct key rule_keys[] = {
-    {"host", KIND_RULE_HOST, RULE(host), 0, 0, false},
-    {"path", KIND_RULE_TEXT, RULE(path), 0, 0, false},
-    {"method", KIND_RULE_TEXT, RULE(method), 0, 0, false},
-    {"group", KIND_RULE_TEXT, RULE(group), 0, 0, false},
-    {"allow", KIND_RULE_SWITCH, offsetof(struct config_rule, allow), 0, 0, 0, false},
-    {"deny", KIND_RULE_SWITCH, offsetof(struct config_rule, deny), 0, 0, 0, false},
-};
-
-enum { KEYS = sizeof keys / sizeof keys[0], RULE_KEYS = sizeof rule_keys / sizeof rule_keys[0] };
-
 struct parse {
     struct config *config;
     struct config_report *report;
     unsigned line;
     bool in_rule;
-    bool skipping;          // inside a section that is not known
-    unsigned seen_at[KEYS]; // line of a key, 0: not yet
-    unsigned rule_at[RULE_KEYS];
+    bool skipping;                 // inside a section that is not known
+    unsigned seen_at[CONFIG_KEYS]; // line of a key, 0: not yet
+    unsigned rule_at[CONFIG_RULE_KEYS];
 };
 
 void config_defaults(struct config *config)
@@ -217,7 +131,7 @@ static const char *word_set(struct view value, const char *const *words, size_t 
     return wrong;
 }
 
-static const char *words_set(struct config *config, enum kind kind, struct view value)
+static const char *words_set(struct config *config, enum config_kind kind, struct view value)
 {
     static const char *const registrations[] = {"open", "invite", "closed"};
     static const char *const levels[] = {"debug", "info", "warning", "error"};
@@ -225,13 +139,13 @@ static const char *words_set(struct config *config, enum kind kind, struct view 
     unsigned number = 0;
     static const char *const poolers[] = {"auto", "none", "transaction"};
     const char *wrong;
-    if (kind == KIND_POOLER) {
+    if (kind == CONFIG_KIND_POOLER) {
         wrong = word_set(value, poolers, 3, "must be auto, none or transaction", &number);
         config->database_pooler = wrong == NULL ? (enum database_pooler)number : config->database_pooler;
-    } else if (kind == KIND_REGISTRATION) {
+    } else if (kind == CONFIG_KIND_REGISTRATION) {
         wrong = word_set(value, registrations, 3, "must be open, invite or closed", &number);
         config->registration = wrong == NULL ? (enum wire_registration)(number + 1) : config->registration;
-    } else if (kind == KIND_LOG_LEVEL) {
+    } else if (kind == CONFIG_KIND_LOG_LEVEL) {
         wrong = word_set(value, levels, 4, "must be debug, info, warning or error", &number);
         config->log_level = wrong == NULL ? (enum log_level)number : config->log_level;
     } else {
@@ -241,22 +155,22 @@ static const char *words_set(struct config *config, enum kind kind, struct view 
     return wrong;
 }
 
-static const char *number_set(const struct key *key, struct view value, void *field)
+static const char *number_set(const struct config_key *key, struct view value, void *field)
 {
     uint64_t number = 0;
     const char *wrong = NULL;
-    if (key->kind == KIND_AUTO && view_equal(value, VIEW("auto"))) {
+    if (key->kind == CONFIG_KIND_AUTO && view_equal(value, VIEW("auto"))) {
         number = 0;
-    } else if (key->kind == KIND_SECONDS || key->kind == KIND_MILLISECONDS) {
+    } else if (key->kind == CONFIG_KIND_SECONDS || key->kind == CONFIG_KIND_MILLISECONDS) {
         wrong = config_value_duration(value, key->least, key->most, &number);
-        number /= key->kind == KIND_SECONDS ? 1000 : 1;
-    } else if (key->kind == KIND_KIB) {
+        number /= key->kind == CONFIG_KIND_SECONDS ? 1000 : 1;
+    } else if (key->kind == CONFIG_KIND_KIB) {
         wrong = config_value_size(value, key->least * 1024, key->most * 1024, &number);
         number /= 1024;
     } else {
         wrong = config_value_number(value, key->least, key->most, &number);
     }
-    if (wrong == NULL && key->kind == KIND_NUMBER64) {
+    if (wrong == NULL && key->kind == CONFIG_KIND_NUMBER64) {
         memcpy(field, &number, sizeof number);
     } else if (wrong == NULL) {
         uint32_t narrow = (uint32_t)number;
@@ -281,48 +195,48 @@ static const char *password_list_add(struct config *config, struct view value)
     return wrong;
 }
 
-static const char *value_set(struct parse *parse, const struct key *key, void *base, struct view value)
+static const char *value_set(struct parse *parse, const struct config_key *key, void *base, struct view value)
 {
     void *field = (char *)base + key->offset;
     switch (key->kind) {
-    case KIND_TEXT:
-    case KIND_RULE_TEXT:
+    case CONFIG_KIND_TEXT:
+    case CONFIG_KIND_RULE_TEXT:
         return text_set(value, field, key->size);
-    case KIND_PATH:
+    case CONFIG_KIND_PATH:
         return path_set(parse->config, value, field, key->size);
-    case KIND_URL:
+    case CONFIG_KIND_URL:
         return config_value_url(value, field, key->size);
-    case KIND_HOST:
-    case KIND_RULE_HOST:
-        if (value.size > 0 && config_value_host(value, key->kind == KIND_RULE_HOST) != NULL) {
+    case CONFIG_KIND_HOST:
+    case CONFIG_KIND_RULE_HOST:
+        if (value.size > 0 && config_value_host(value, key->kind == CONFIG_KIND_RULE_HOST) != NULL) {
             return "must be a host name";
         }
         return text_set(value, field, key->size);
-    case KIND_HOSTS:
+    case CONFIG_KIND_HOSTS:
         return hosts_add(value, field, key->size);
-    case KIND_NETWORKS:
+    case CONFIG_KIND_NETWORKS:
         return config_value_networks(value, field, key->size);
-    case KIND_LISTENS:
+    case CONFIG_KIND_LISTENS:
         return listen_add(parse, value);
-    case KIND_OPS_LISTEN:
+    case CONFIG_KIND_OPS_LISTEN:
         return ops_listen_set(parse->config, value);
-    case KIND_PASSWORD_LISTS:
+    case CONFIG_KIND_PASSWORD_LISTS:
         return password_list_add(parse->config, value);
-    case KIND_AUTO:
-    case KIND_NUMBER32:
-    case KIND_NUMBER64:
-    case KIND_SECONDS:
-    case KIND_MILLISECONDS:
-    case KIND_KIB:
+    case CONFIG_KIND_AUTO:
+    case CONFIG_KIND_NUMBER32:
+    case CONFIG_KIND_NUMBER64:
+    case CONFIG_KIND_SECONDS:
+    case CONFIG_KIND_MILLISECONDS:
+    case CONFIG_KIND_KIB:
         return number_set(key, value, field);
-    case KIND_DATABASE:
+    case CONFIG_KIND_DATABASE:
         return NULL; // by database_set
-    case KIND_POOLER:
-    case KIND_REGISTRATION:
-    case KIND_LOG_LEVEL:
-    case KIND_LOG_FORMAT:
+    case CONFIG_KIND_POOLER:
+    case CONFIG_KIND_REGISTRATION:
+    case CONFIG_KIND_LOG_LEVEL:
+    case CONFIG_KIND_LOG_FORMAT:
         return words_set(parse->config, key->kind, value);
-    case KIND_RULE_SWITCH:
+    case CONFIG_KIND_RULE_SWITCH:
         return config_value_switch(value, field);
     }
     return "is not known";
@@ -374,8 +288,8 @@ static bool unquote(struct view *value, uint8_t *room, size_t size)
 
 static void unknown_key(struct parse *parse, struct view name)
 {
-    const struct key *table = parse->in_rule ? rule_keys : keys;
-    size_t count = parse->in_rule ? RULE_KEYS : KEYS;
+    const struct config_key *table = parse->in_rule ? config_rule_keys : config_keys;
+    size_t count = parse->in_rule ? CONFIG_RULE_KEYS : CONFIG_KEYS;
     const char *nearest = NULL;
     unsigned best = UINT32_MAX;
     for (size_t i = 0; i < count; i++) {
@@ -412,18 +326,18 @@ static void database_set(struct parse *parse, struct view value)
 }
 
 // The first `listen` or list of one's own replaces the default.
-static void key_set(struct parse *parse, const struct key *key, unsigned *seen_at, void *base,
+static void key_set(struct parse *parse, const struct config_key *key, unsigned *seen_at, void *base,
                     struct view value)
 {
     if (*seen_at != 0 && !key->repeats) {
         config_error(parse->report, parse->line, "%s was set already in line %u", key->name, *seen_at);
         return;
     }
-    if (*seen_at == 0 && key->kind == KIND_LISTENS) {
+    if (*seen_at == 0 && key->kind == CONFIG_KIND_LISTENS) {
         parse->config->listens = 0;
     }
     *seen_at = parse->line;
-    if (key->kind == KIND_DATABASE) {
+    if (key->kind == CONFIG_KIND_DATABASE) {
         database_set(parse, value);
         return;
     }
@@ -436,8 +350,8 @@ static void key_set(struct parse *parse, const struct key *key, unsigned *seen_a
 
 static void setting(struct parse *parse, struct view name, struct view value)
 {
-    const struct key *table = parse->in_rule ? rule_keys : keys;
-    size_t count = parse->in_rule ? RULE_KEYS : KEYS;
+    const struct config_key *table = parse->in_rule ? config_rule_keys : config_keys;
+    size_t count = parse->in_rule ? CONFIG_RULE_KEYS : CONFIG_KEYS;
     unsigned *seen_at = parse->in_rule ? parse->rule_at : parse->seen_at;
     void *base =
         parse->in_rule ? (void *)&parse->config->rule[parse->config->rules - 1] : (void *)parse->config;

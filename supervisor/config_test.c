@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: ISC
 #include "supervisor/config.h"
 
+#include "supervisor/config_keys.h"
 #include "supervisor/config_values.h"
 
 #include <setjmp.h>
@@ -270,6 +271,34 @@ static void distances(void **state)
     assert_int_equal(config_distance(VIEW(""), VIEW("abc")), 3);
 }
 
+static void changes_are_named(void **state)
+{
+    static struct config before;
+    static const struct {
+        const char *text, *names;
+    } rows[] = {
+        {"", ""},
+        {"session_idle = 1h\nregistration = open\n", "registration, session_idle"},
+        {"listen = 127.0.0.1:8080\n", ""},
+        {"listen = 127.0.0.1:8081\nops_listen = off\n", "listen, ops_listen"},
+        {"trusted_proxies = 10.0.0.1\nsessions_max = 5000\n", "trusted_proxies, sessions_max"},
+        {"breached_passwords = /etc/list\ndatabase = postgres://a@h/d\n", "database, breached_passwords"},
+        {"[rule]\nhost = a.example\nallow = yes\n", "rule"},
+    };
+    char names[512];
+    (void)state;
+    assert_true(parse(""));
+    before = config;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        (void)parse(rows[i].text);
+        config_changed(&before, &config, names, sizeof names);
+        assert_string_equal(names, rows[i].names);
+    }
+    char few[12]; // cut, not written past
+    config_changed(&before, &config, few, sizeof few);
+    assert_string_equal(few, "rule");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -283,6 +312,7 @@ int main(void)
         cmocka_unit_test(all_errors_are_told),
         cmocka_unit_test(bounds_hold),
         cmocka_unit_test(distances),
+        cmocka_unit_test(changes_are_named),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

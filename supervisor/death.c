@@ -110,6 +110,23 @@ static const char *signal_text(const struct death *death, char room[32])
     return room;
 }
 
+void death_text(const struct death *death, char *text, size_t size)
+{
+    char how[64], room[32];
+    struct bytes trace;
+    if (WIFSIGNALED(death->status) || crash_known(death)) {
+        snprintf(how, sizeof how, "by %s", signal_text(death, room));
+    } else {
+        snprintf(how, sizeof how, "with status %d", WEXITSTATUS(death->status));
+    }
+    bytes_init(&trace, 1400);
+    backtrace_text(death, " < ", &trace);
+    snprintf(text, size, "%s %u %s %s after %llu ms%s%.*s", death->name, death->index,
+             cause_text(death->cause), how, (unsigned long long)death->lived_ms, trace.size > 0 ? " in " : "",
+             (int)trace.size, (const char *)trace.data);
+    bytes_release(&trace);
+}
+
 static void log_death(const struct death *death)
 {
     struct log_line line;

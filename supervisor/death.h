@@ -28,6 +28,8 @@ struct death {
 
 // Logs it and writes incidents/crash-TIME-NAME-INDEX.log (`incidents`: a folder's descriptor, -1: no file).
 void death_record(const struct death *death, int incidents);
+// One line for a person: "stayd-front 1 crashed by SIGSEGV in parse+0x12 after 1234 ms". No address.
+void death_text(const struct death *death, char *text, size_t size);
 // The request that was in flight: its class, and its source where it has one.
 [[nodiscard]] bool death_flight(const struct stats_page *page, uint32_t *class, struct id16 *source);
 

@@ -7,7 +7,8 @@
 // the path from outside: levels that are not there are passed over, and the root is always looked at.
 #include "supervisor/machine.h"
 
-#include <fcntl.h>
+#include "supervisor/proc.h"
+
 #include <sched.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -16,29 +17,13 @@ enum { PATH_SIZE = 1024, TEXT_SIZE = 8192 };
 
 const struct machine_paths machine_paths_default = {"/proc/self/cgroup", "/sys/fs/cgroup", "/proc/meminfo"};
 
-// The whole of a small file; an empty view when it is not there.
-static struct view file_text(const char *path, char *text, size_t size)
-{
-    size_t used = 0;
-    ssize_t got = 1;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    while (fd >= 0 && got > 0 && used < size) {
-        got = read(fd, text + used, size - used);
-        used += got > 0 ? (size_t)got : 0;
-    }
-    if (fd >= 0) {
-        close(fd);
-    }
-    return view_of(text, used);
-}
-
 // The number at the start of FOLDER/NAME; `otherwise` when there is none ("max", "-1", no file).
 static uint64_t file_number(const char *folder, const char *name, uint64_t otherwise)
 {
     char path[PATH_SIZE + 64], text[64];
     uint64_t value = otherwise;
     (void)snprintf(path, sizeof path, "%s/%s", folder, name);
-    struct view all = file_text(path, text, sizeof text);
+    struct view all = proc_file(path, text, sizeof text);
     struct view first = view_trim(view_cut(&all, '\n'));
     return view_to_u64(view_first(first, view_index(first, ' ')), &value) ? value : otherwise;
 }
@@ -69,7 +54,7 @@ static void cpu_2(struct machine *machine, const char *folder)
     char path[PATH_SIZE + 64], text[64];
     uint64_t quota, period;
     (void)snprintf(path, sizeof path, "%s/cpu.max", folder);
-    struct view rest = file_text(path, text, sizeof text);
+    struct view rest = proc_file(path, text, sizeof text);
     rest = view_trim(view_cut(&rest, '\n'));
     struct view first = view_cut(&rest, ' ');
     if (view_to_u64(first, &quota) && view_to_u64(view_trim(rest), &period) && period > 0 &&
@@ -97,7 +82,7 @@ static void memory_level(struct machine *machine, const char *folder, uint64_t l
     }
     uint64_t used = file_number(folder, current, 0);
     (void)snprintf(path, sizeof path, "%s/memory.stat", folder);
-    uint64_t back = line_number(file_text(path, text, sizeof text), inactive, 0);
+    uint64_t back = line_number(proc_file(path, text, sizeof text), inactive, 0);
     used -= least(used, back);
     machine->memory_limit = least(machine->memory_limit, limit);
     machine->memory_free = least(machine->memory_free, limit - least(limit, used));
@@ -173,7 +158,7 @@ static void climb_1(struct machine *machine, const char *groups, struct view con
 static void read_groups(struct machine *machine, const struct machine_paths *paths)
 {
     char text[TEXT_SIZE], unified[PATH_SIZE];
-    struct view lines = file_text(paths->own, text, sizeof text);
+    struct view lines = proc_file(paths->own, text, sizeof text);
     while (lines.size > 0) {
         struct view path = view_cut(&lines, '\n');
         struct view number = view_cut(&path, ':');
@@ -206,7 +191,7 @@ void machine_read(struct machine *machine, const struct machine_paths *paths, un
     *machine = (struct machine){.affinity = affinity > 0 ? affinity : affinity_now(),
                                 .cpu_milli = MACHINE_NO_LIMIT,
                                 .memory_limit = MACHINE_NO_LIMIT};
-    struct view meminfo = file_text(paths->meminfo, text, sizeof text);
+    struct view meminfo = proc_file(paths->meminfo, text, sizeof text);
     machine->memory_total = line_number(meminfo, VIEW("MemTotal:"), 0) * 1024;
     machine->memory_free = line_number(meminfo, VIEW("MemAvailable:"), machine->memory_total / 1024) * 1024;
     read_groups(machine, paths);

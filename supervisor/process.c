@@ -55,6 +55,8 @@ static bool on_ready(struct process *process, struct view packet)
     log_u64(&line, "start_ms", now_ms() - process->restart.started_ms);
     log_view(&line, "sandbox", ready.note);
     log_end(&line);
+    EVENTS_SAY(process->supervisor, PROCESS_STARTED, .role = (uint8_t)process->role->stats,
+               .index = process->index, .a = (uint64_t)process->pid);
     supervisor_ready_check(process->supervisor);
     return true;
 }
@@ -130,6 +132,8 @@ static void penalise(struct process *process)
     }
     stats_count(STATS_penalties);
     log_address_text(source, text);
+    EVENTS_SAY(supervisor, PENALTY, .role = STATS_ROLE_front, .index = process->index, .a = seconds,
+               .text = VIEW("a source whose requests crashed fronts"));
     log_event(LOG_WARNING, "source_penalised", "requests of %s crashed a front %d times: refused for %u s",
               text, PENALTY_CRASHES, seconds);
     for (unsigned i = 0; i < supervisor->processes; i++) {
@@ -145,6 +149,23 @@ static void count_restart(enum death_cause cause)
     stats_count(cause == DEATH_HUNG      ? STATS_restarts_hung
                 : cause == DEATH_CRASHED ? STATS_restarts_crashed
                                          : STATS_restarts_left);
+}
+
+static void tell_death(struct process *process, const struct death *death)
+{
+    static const enum wire_event_death how[] = {[DEATH_LEFT] = WIRE_EVENT_LEFT,
+                                                [DEATH_CRASHED] = WIRE_EVENT_CRASHED,
+                                                [DEATH_HUNG] = WIRE_EVENT_WAS_HUNG};
+    char text[EVENTS_TEXT_MAX];
+    struct id16 source;
+    uint32_t class = STATS_CLASS_none;
+    (void)death_flight(death->page, &class, &source);
+    death_text(death, text, sizeof text);
+    EVENTS_SAY(
+        process->supervisor, PROCESS_DIED, .role = (uint8_t)process->role->stats, .index = process->index,
+        .a = how[death->cause],
+        .b = (uint64_t)(WIFSIGNALED(death->status) ? WTERMSIG(death->status) : WEXITSTATUS(death->status)),
+        .name = view_of_cstr(stats_class_label(class)), .text = view_of_cstr(text));
 }
 
 static void again_later(struct process *process, uint32_t delay_ms)
@@ -200,6 +221,7 @@ static void died(struct process *process, int status)
     };
     channel_close(&process->control);
     process->state = PROCESS_DOWN;
+    gauges_forget(process);
     if (asked) {
         process->state = PROCESS_GONE;
         if (WIFSIGNALED(status) && WTERMSIG(status) != SIGKILL) {
@@ -209,6 +231,7 @@ static void died(struct process *process, int status)
         return;
     }
     death.restart_in_ms = restart_died(&process->restart, now);
+    tell_death(process, &death);
     death_record(&death, supervisor->folders.incidents);
     count_restart(death.cause);
     if (death.page != NULL) {
@@ -295,6 +318,7 @@ void process_start(struct process *process)
     restart_started(&process->restart, now_ms());
     process->unanswered = 0;
     process->hung = false;
+    process->hears = false;
     if (!begin(process)) {
         log_event(LOG_ERROR, "start_failed", "%s: %s", name_of(process), strerror(errno));
         again_later(process, RESTART_DELAY_MAX_MS);
@@ -317,6 +341,9 @@ void process_go(struct process *process)
 {
     CHANNEL_SAY(&process->control, start, .started_ns = process->supervisor->started_ns);
     handout_penalties(process);
+    if (process->role->role == WIRE_WATCH) {
+        events_again(process);
+    }
 }
 
 // ---- heartbeat ----
@@ -343,6 +370,8 @@ void process_heartbeat(struct process *process)
         process->hung = true;
         log_event(LOG_ERROR, "process_hung", "%s (pid %d) has not answered for %d ms", name_of(process),
                   process->pid, SUPERVISOR_HEARTBEATS_MISSED_MAX * SUPERVISOR_HEARTBEAT_MS);
+        EVENTS_SAY(process->supervisor, PROCESS_HUNG, .role = (uint8_t)process->role->stats,
+                   .index = process->index, .a = SUPERVISOR_HEARTBEATS_MISSED_MAX * SUPERVISOR_HEARTBEAT_MS);
         process_kill(process, SIGABRT);
     } else {
         process->unanswered++;

@@ -4,6 +4,7 @@
 // old one is kept as a whole. No connection is dropped either way: listeners that stay keep their descriptor.
 #include "supervisor/supervisor.h"
 
+#include "supervisor/config_keys.h"
 #include "supervisor/notify.h"
 
 #include <errno.h>
@@ -317,6 +318,19 @@ static bool fresh_init(struct supervisor *supervisor, struct fresh *fresh)
     return fresh_check(supervisor, fresh);
 }
 
+// After `place`, `fresh` holds the configuration before.
+static void tell_done(struct supervisor *supervisor, const struct fresh *fresh)
+{
+    char names[EVENTS_TEXT_MAX];
+    config_changed(fresh->config, supervisor->config, names, sizeof names);
+    log_event(LOG_INFO, "reloaded", "%s: %s", supervisor->config_file,
+              names[0] != '\0' ? names : "no key changed");
+    EVENTS_SAY(supervisor, RELOADED, .a = 1, .text = view_of_cstr(names));
+    if (names[0] != '\0') {
+        EVENTS_SAY(supervisor, CONFIG_CHANGED, .text = view_of_cstr(names));
+    }
+}
+
 void reload(struct supervisor *supervisor)
 {
     struct fresh *fresh = calloc(1, sizeof *fresh);
@@ -329,10 +343,11 @@ void reload(struct supervisor *supervisor)
     if (fresh_init(supervisor, fresh)) {
         place(supervisor, fresh);
         stats_count(STATS_reloads_done);
-        log_event(LOG_INFO, "reloaded", "%s", supervisor->config_file);
+        tell_done(supervisor, fresh);
     } else {
         stats_count(STATS_reloads_failed);
         log_event(LOG_ERROR, "reload_failed", "the old configuration stays in force");
+        EVENTS_SAY(supervisor, RELOADED, .a = 0);
     }
     fresh_release(fresh);
     free(fresh);

@@ -4,8 +4,6 @@
 // follow: control groups change while we run, and other programs take memory.
 #include "supervisor/supervisor.h"
 
-#include "base/clock.h"
-
 #include <unistd.h>
 
 static const struct process *hash_of(const struct supervisor *supervisor)
@@ -29,37 +27,9 @@ static struct sizing_wish wish_of(const struct supervisor *supervisor)
                                 .in_use_kib = busy * config->password_memory_kib};
 }
 
-// Processor time of a process since it was started.
-static uint64_t processor_ns(pid_t pid)
+// For stayd-watch, which can't look at the machine.
+static void show(const struct supervisor *supervisor, const struct machine *machine)
 {
-    struct timespec spent;
-    clockid_t clock;
-    bool known = clock_getcpuclockid(pid, &clock) == 0 && clock_gettime(clock, &spent) == 0;
-    return known ? (uint64_t)spent.tv_sec * 1000000000U + (uint64_t)spent.tv_nsec : 0;
-}
-
-static uint64_t processors_ns(const struct supervisor *supervisor)
-{
-    uint64_t sum = processor_ns(0);
-    for (unsigned i = 0; i < supervisor->processes; i++) {
-        if (process_alive(&supervisor->process[i])) {
-            sum += processor_ns(supervisor->process[i].pid);
-        }
-    }
-    return sum;
-}
-
-// For stayd-watch, which can't look at the machine. A process that ended takes its time with it: then the
-// figure of before stands.
-static void show(struct supervisor *supervisor, const struct machine *machine)
-{
-    uint64_t now_ns = clock_mono_ns(), spent_ns = processors_ns(supervisor);
-    uint64_t passed_ns = now_ns - supervisor->looked_ns;
-    if (supervisor->looked_ns != 0 && passed_ns > 0 && spent_ns >= supervisor->spent_ns) {
-        stats_set(STATS_machine_processors_used, (spent_ns - supervisor->spent_ns) * 1000 / passed_ns);
-    }
-    supervisor->looked_ns = now_ns;
-    supervisor->spent_ns = spent_ns;
     uint64_t allowed = (uint64_t)machine->affinity * 1000;
     stats_set(STATS_machine_processors_limit, machine->cpu_milli < allowed ? machine->cpu_milli : allowed);
     stats_set(STATS_machine_memory_limit, machine->memory);

@@ -105,7 +105,7 @@ static bool make_process(struct supervisor *supervisor, const struct topology_ro
     process_init(process, supervisor, role, index);
     supervisor->processes++;
     bool made = memory_init(&process->stats, "stayd-stats", STATS_PAGE_SIZE);
-    process->page = made ? stats_map(process->stats.read_fd) : NULL;
+    process->page = made ? stats_map_writable(process->stats.write_fd) : NULL;
     if (made && role->role == WIRE_FRONT) {
         made = memory_init(&process->seen, "stayd-seen", SEEN_RING_BYTES);
     }
@@ -215,6 +215,7 @@ void supervisor_ready_check(struct supervisor *supervisor)
     uint64_t start_ms = (clock_mono_ns() - supervisor->started_ns) / 1000000U;
     log_event(LOG_INFO, "ready", "stayd " STAYD_VERSION ", %u processes, started in %llu ms",
               supervisor->processes, (unsigned long long)start_ms);
+    EVENTS_SAY(supervisor, STARTED, .a = clock_wall_s(), .text = view_of_cstr(STAYD_VERSION));
     printf("stayd %s ready: %s\n", STAYD_VERSION, supervisor->config->public_url);
     fflush(stdout);
     notify_say("READY=1\nSTATUS=serving");
@@ -274,6 +275,7 @@ static void watch_events(struct supervisor *supervisor)
     supervisor->heartbeat.data = supervisor;
     ev_timer_start(supervisor->loop, &supervisor->heartbeat);
     resize_watch(supervisor);
+    gauges_begin(supervisor);
     uint32_t watchdog_ms = notify_watchdog_ms();
     if (watchdog_ms > 0) {
         ev_timer_init(&supervisor->watchdog, on_watchdog, watchdog_ms / 1000.0, watchdog_ms / 1000.0);

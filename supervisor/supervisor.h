@@ -10,7 +10,9 @@
 #define SUPERVISOR_SUPERVISOR_H
 
 #include "supervisor/config.h"
+#include "supervisor/events.h"
 #include "supervisor/folders.h"
+#include "supervisor/gauges.h"
 #include "supervisor/listener.h"
 #include "supervisor/memory.h"
 #include "supervisor/penalty.h"
@@ -52,8 +54,10 @@ struct process {
     unsigned unanswered; // heartbeats
     bool hung;
     struct memory stats;
-    const struct stats_page *page;
-    struct memory seen; // fronts
+    struct stats_page *page; // the child's; what is in it is not trusted
+    uint64_t processor_us;   // counted of this life so far
+    bool hears;              // watch: was told the events until now, and is told those to come
+    struct memory seen;      // fronts
 };
 
 enum supervisor_state { SUPERVISOR_STARTING, SUPERVISOR_SERVING, SUPERVISOR_DRAINING };
@@ -74,7 +78,8 @@ struct supervisor {
     struct slices_files files;
     struct slices slices;
     struct sizing_follow sizing;
-    uint64_t looked_ns, spent_ns; // when the machine was looked at; processor time of all until then
+    struct gauges gauges;
+    struct events events;
     struct folders folders;
     struct spawn spawn;
     struct memory stats; // its own page
@@ -95,7 +100,7 @@ struct supervisor {
     char setup_token[65];
     bool setup_told;
     ev_signal on_term, on_int, on_hup;
-    ev_timer heartbeat, drain_deadline, watchdog, machine;
+    ev_timer heartbeat, drain_deadline, watchdog, machine, gauges_machine, gauges_children;
 };
 
 // Runs stayd to its end; returns the exit status.

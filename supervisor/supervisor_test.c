@@ -213,6 +213,7 @@ static void a_killed_child_is_replaced(void **state)
     at = wait_for("event=process_died name=stayd-core", at);
     wait_for("signal=SIGKILL", at);
     wait_for("event=process_ready name=stayd-core", at);
+    wait_for("event process_died of stayd-core 0: stayd-core 0 crashed by SIGKILL after", 0);
     stop();
 }
 
@@ -248,6 +249,24 @@ static void a_hung_child_is_replaced(void **state)
     wait_for("cause=hung", at);
     wait_for("on_hang+", at);
     wait_for("event=process_ready name=stayd-hash", at);
+    wait_for("event process_hung of stayd-hash 0", 0);
+    stop();
+}
+
+// What happened before it lived, its own death included.
+static void a_new_watch_is_told_what_was(void **state)
+{
+    (void)state;
+    size_t at = start();
+    wait_for("event started of stayd 0: 0", 0);
+    kill(pid_of("stayd-key"), SIGKILL);
+    at = wait_for("event process_died of stayd-key 0", at);
+    kill(pid_of("stayd-watch"), SIGKILL);
+    at = wait_for("event=process_died name=stayd-watch", at);
+    at = wait_for("event started of stayd 0: 0", at);
+    at = wait_for("event process_died of stayd-key 0", at);
+    at = wait_for("event process_died of stayd-watch 0", at);
+    wait_for("event process_started of stayd-watch 0", at);
     stop();
 }
 
@@ -265,6 +284,7 @@ static void a_reload_is_whole_or_not_at_all(void **state)
     kill(stayd_pid, SIGHUP);
     wait_for("test_child config again", at); // before or after the next line
     at = wait_for("event=reloaded", at);
+    wait_for("event config_changed of stayd 0: listen, registration", 0);
     configure("");
     kill(stayd_pid, SIGHUP);
     wait_for("test_child gone 6", at);
@@ -319,6 +339,7 @@ int main(int argc, char **argv)
         cmocka_unit_test_teardown(a_killed_child_is_replaced, stop_if_left),
         cmocka_unit_test_teardown(a_crash_is_explained_and_its_source_penalised, stop_if_left),
         cmocka_unit_test_teardown(a_hung_child_is_replaced, stop_if_left),
+        cmocka_unit_test_teardown(a_new_watch_is_told_what_was, stop_if_left),
         cmocka_unit_test_teardown(a_reload_is_whole_or_not_at_all, stop_if_left),
         cmocka_unit_test_teardown(two_on_one_folder_are_refused, stop_if_left),
         cmocka_unit_test_teardown(a_port_in_use_is_named, stop_if_left),

@@ -2,6 +2,7 @@
 // A child that does nothing, for tests of the supervisor: it stands in for whichever executable it is linked
 // as. SIGUSR1 makes it crash with a request of 192.0.2.9 in flight, SIGUSR2 makes it hang.
 #include "wire/child.h"
+#include "wire/event.h"
 
 #include <signal.h>
 #include <unistd.h>
@@ -99,6 +100,16 @@ static void on_penalty(void *context, struct id16 whom, uint32_t seconds)
     count(text, -1);
 }
 
+static void on_event(void *context, const struct wire_event *event)
+{
+    char text[160];
+    (void)context;
+    snprintf(text, sizeof text, "event %s of %s %u: %.*s", event_kind_name(event->kind),
+             stats_role_name(event->role), event->index, (int)(event->text.size < 80 ? event->text.size : 80),
+             (const char *)event->text.data);
+    count(text, -1);
+}
+
 int main(int argc, char **argv)
 {
     const char *slash = strrchr(argv[0], '/');
@@ -113,6 +124,7 @@ int main(int argc, char **argv)
             role.memory_gone = on_memory_gone;
             role.peer = on_peer;
             role.penalty = on_penalty;
+            role.event = on_event;
             return child_main(&role, NULL, argc, argv);
         }
     }

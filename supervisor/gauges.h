@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: ISC
+// Figures that only the supervisor can take, because the others may not look at /proc: who uses the
+// processors, pressure, space on the disk, the clock, and what each child uses, which stands in that child's
+// page. Used by the supervisor. Owns the readings before.
+//
+// Machine-wide: every GAUGES_MACHINE_MS, on the supervisor's page. Children: every GAUGES_CHILDREN_MS.
+#ifndef SUPERVISOR_GAUGES_H
+#define SUPERVISOR_GAUGES_H
+
+#include "supervisor/proc.h"
+
+enum { GAUGES_MACHINE_MS = 500, GAUGES_CHILDREN_MS = 1000 };
+
+struct gauges {
+    uint64_t looked_ns;
+    uint64_t spent_ns; // processor time of all of stayd until then
+    struct proc_ticks ticks;
+    bool has_ticks;
+};
+
+struct supervisor;
+struct process;
+
+// Starts the timers.
+void gauges_begin(struct supervisor *supervisor);
+// A child is gone: what it used is free.
+void gauges_forget(struct process *process);
+
+#endif
