@@ -12,7 +12,7 @@ import time
 from figures import load, result, spread
 from machine import BUILD, CLIENT_CORES, SERVER_CORES, Cpu, run, temporary_folder
 from postgres import DatabaseStayd, Postgres, program
-from servers import PASSWORD
+from servers import PASSWORD, Stayd
 from storms import People, cell, failures, finish, honest, per_second, start_storm, storm
 
 STORE = os.path.join(BUILD, "bench", "bench_store")
@@ -365,9 +365,9 @@ def point_reads(run_):
 
 
 def sqlite_grants(run_):
-    folder = temporary_folder()
-    run([os.path.join(BUILD, "bench", "bench_seed"), "--file", os.path.join(folder, "stayd.db"), "--users", "20000",
-         "--sessions", "20000", "--each", "1", "--password", PASSWORD])
+    server = Stayd()  # its data folder, as a stayd leaves it behind; then stayd-store alone works there
+    server.seed(20000, users=20000, each=1)
+    folder = os.path.join(server.data, "store")
 
     def grants():
         return run([STORE, "--mode", "grants", "--store", os.path.join(BUILD, "bin", "stayd-store"), "--folder", folder,
@@ -385,6 +385,7 @@ def sqlite_grants(run_):
                  ratio >= 1.5 and refused == 0, reference, ratio,
                  f"512 at once, group commit; ratio of each pair {spread(ratios)}; {refused} refused; fdatasync of one page in "
                  f"place {spread([other['per_second'] for _, other in pairs], '/s')}")
+    server.remove()
 
 
 # In this order: those that share a stage lie together.
