@@ -27,6 +27,8 @@ class Stage:
         self.postgres = Postgres(SERVER_CORES)
         self.server = DatabaseStayd(self.postgres)
         self.server.seed(accounts, accounts, each=1)
+        # As a database is that was there yesterday: nothing of what filling it left to do falls into a measurement.
+        self.postgres.sql("VACUUM ANALYZE")
         self.postgres.sql("CHECKPOINT", "postgres")
         self.server.start()
         self.server.warm(accounts, 300)
@@ -298,35 +300,36 @@ def table_lock(run_):
 
 # ---- the path of one statement
 
-LOGIN_STATEMENTS = ("%FROM accounts WHERE name = $1", "%granted AS (INSERT INTO sessions%SELECT free FROM free%")
+def store_alone(where, mode, users, **options):
+    """A real stayd-store, asked by bench/store.c in core's place; stayd itself is stopped meanwhile."""
+    words = [text for key, value in options.items() for text in (f"--{key}", str(value))]
+    return run([STORE, "--mode", mode, "--store", os.path.join(BUILD, "bin", "stayd-store"), "--folder",
+                temporary_folder(), "--database", where.postgres.url(), "--users", str(users), *words], CLIENT_CORES)
 
 
-def login_time(where, duration, users=1000):
-    """Milliseconds of the database for one log-in."""
-    where.postgres.sql("SELECT pg_stat_statements_reset()")
-    closed_logins(where.server, duration, users)
-    means = [where.postgres.sql(f"SELECT sum(total_exec_time) / sum(calls) FROM pg_stat_statements WHERE query LIKE '{text}' "
-                                "AND userid = 'stayd'::regrole") for text in LOGIN_STATEMENTS]
-    if "" in means:
-        raise RuntimeError("pg_stat_statements does not know the statements of a log-in")
-    return sum(map(float, means))
+def login_time(where, users, duration):
+    """Microseconds of the database for a log-in's two operations, one at a time: their medians, commit included."""
+    return sum(store_alone(where, mode, users, connections=1, outstanding=1, seconds=duration)["p50_us"]
+               for mode in ("reads", "grants"))
 
 
 def database_time(run_):
-    """The same thousand accounts log in, all that there are or a thousand of a million."""
+    """Any of a million accounts log in, or any of a thousand."""
     small, large = Stage(1000), million(run_)
-    duration = seconds(run_, 8)
-    for where in (small, large):
-        login_time(where, duration), login_time(where, duration)
-    pairs = [(login_time(large, duration), login_time(small, duration)) for _ in range(run_.rounds(5))]
-    anybody = login_time(large, duration, 1000000)
+    duration = seconds(run_, 5)
+    for where, users in ((small, 1000), (large, 1000000)):
+        where.server.stop()
+        for mode in ("reads", "grants"):  # the pages that log-ins use are in memory, and written since the checkpoint
+            store_alone(where, mode, users, connections=4, outstanding=64, seconds=2 * duration)
+    pairs = [(login_time(large, 1000000, duration), login_time(small, 1000, duration)) for _ in range(run_.rounds(5))]
     small.stop()
+    large.server.start()
+    large.server.warm(1000000, 300)
     ratio = statistics.median(one / other for one, other in pairs)
-    value, reference = (statistics.median(pair[side] for pair in pairs) * 1000 for side in (0, 1))
+    value, reference = (statistics.median(pair[side] for pair in pairs) for side in (0, 1))
     yield result("database_time", value, "us of database a log-in", "<= 1.2 x at 1,000 accounts", ratio <= 1.2, reference,
-                 ratio, f"pg_stat_statements, account_by_name and session_grant, warm; ratio of each pair "
-                 f"{spread([one / other for one, other in pairs])}; when any of the million logs in, whose pages nobody "
-                 f"touched since the last checkpoint, {1000 * anybody:.0f} us")
+                 ratio, "account_by_name and session_grant by a real stayd-store, one at a time, commit included, any of the "
+                 f"accounts; ratio of each pair {spread([one / other for one, other in pairs])}")
 
 
 def point_reads(run_):
@@ -340,9 +343,8 @@ def point_reads(run_):
            "password_changed, last_login FROM accounts WHERE name = 'user' || :n;\n")
 
     def ours():
-        return run([STORE, "--mode", "reads", "--store", os.path.join(BUILD, "bin", "stayd-store"), "--folder", folder,
-                    "--database", where.postgres.url(), "--connections", str(connections), "--outstanding",
-                    str(16 * connections), "--users", "1000000", "--seconds", str(seconds(run_, 4))], CLIENT_CORES)
+        return store_alone(where, "reads", 1000000, connections=connections, outstanding=16 * connections,
+                           seconds=seconds(run_, 4))
 
     pairs = []
     for _ in range(run_.rounds(5)):
