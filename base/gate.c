@@ -36,10 +36,11 @@ void gate_set_share(struct gate *gate, unsigned class, uint32_t share)
     gate->class[class].share = share;
 }
 
-void gate_set_waiting_max(struct gate *gate, unsigned class, uint32_t waiting)
+void gate_set_queue(struct gate *gate, unsigned class, uint32_t waiting_max, bool in_order)
 {
     assert(class < gate->classes);
-    gate->class[class].waiting_max = waiting;
+    gate->class[class].waiting_max = waiting_max;
+    gate->class[class].in_order = in_order;
 }
 
 // ---- how fast
@@ -109,6 +110,11 @@ static uint64_t steep_us(const struct gate *gate)
 // At every event of a class, before the event.
 static void observe(const struct gate *gate, struct gate_class *class, uint64_t now_us)
 {
+    if (class->in_order) {
+        class->overloaded = false;
+        begin_interval(class, now_us);
+        return;
+    }
     if (class->oldest == NULL || now_us - class->oldest->since_us < gate->target_us) {
         class->standing = false;
     } else if (!class->standing && !class->overloaded) {
@@ -274,6 +280,12 @@ static bool rots(const struct gate *gate, const struct gate_class *class, uint64
            now_us - class->oldest->since_us >= gate->target_us;
 }
 
+// Too many: the newest, as it would wait longest.
+static struct gate_ticket *surplus_of(const struct gate_class *class)
+{
+    return class->waiting > class->waiting_max ? class->newest : NULL;
+}
+
 static struct gate_ticket *late_of(struct gate_class *class, uint64_t now_us)
 {
     if (class->oldest == NULL || class->late_us > now_us) {
@@ -295,7 +307,8 @@ struct gate_ticket *gate_drop(struct gate *gate, uint64_t now_us)
     for (unsigned i = 0; i < gate->classes; i++) {
         struct gate_class *class = &gate->class[i];
         observe(gate, class, now_us);
-        struct gate_ticket *ticket = rots(gate, class, now_us) ? class->oldest : late_of(class, now_us);
+        struct gate_ticket *ticket = rots(gate, class, now_us) ? class->oldest : surplus_of(class);
+        ticket = ticket != NULL ? ticket : late_of(class, now_us);
         if (ticket != NULL) {
             take_out(gate, ticket);
             note_refused(class);
@@ -311,6 +324,9 @@ uint64_t gate_drop_due_us(const struct gate *gate)
     uint64_t due_us = UINT64_MAX;
     for (unsigned i = 0; i < gate->classes; i++) {
         const struct gate_class *class = &gate->class[i];
+        if (class->waiting > class->waiting_max) {
+            return 0;
+        }
         if (class->overloaded && class->waiting > GATE_KEPT) {
             uint64_t rots_us = class->oldest->since_us + gate->target_us;
             due_us = rots_us < due_us ? rots_us : due_us;

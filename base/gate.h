@@ -7,7 +7,7 @@
 //
 //              ┌── a free place ─────────────────────────────► working ── gate_leave ──► idle
 //   idle ── gate_enter ── waiting ── gate_next ────────────────┘
-//              │             └──── gate_drop (late, or a standing queue), gate_forget ──► idle
+//              │             └──── gate_drop (late, too many, a standing queue), gate_forget ──► idle
 //              └── refused: its deadline can't be met, or too many wait
 //
 // - Classes: a smaller number goes first. No class starves: one that was passed over GATE_PASSED_MAX times
@@ -18,6 +18,8 @@
 //   newest goes first, and whoever waited longer than `target` is dropped. The drop spacing of section 3.3
 //   (interval / sqrt(count)) is for senders that slow down within a round trip; clients of an open system
 //   don't, so here the target itself is the bound (as in Maurer, "Fail at Scale", ACM Queue 13(8), 2015).
+// - Where one piece of work takes longer than `target`, age says nothing. Such a class has a short queue in
+//   order (gate_set_queue): who is in it will be served, and everybody else is refused as they come.
 // - Retry-After: when those who wait and those who were sent away before will have been served, with jitter.
 // docs/decisions/0062 tells why.
 #ifndef BASE_GATE_H
@@ -48,6 +50,7 @@ struct gate_class {
     // settings
     uint32_t share;
     uint32_t waiting_max;
+    bool in_order;
     // what is
     uint32_t working, waiting;
     uint32_t hold_us; // how long a place is held, smoothed (1/8)
@@ -85,8 +88,10 @@ void gate_init(struct gate *gate, uint32_t classes, uint32_t workers, uint32_t w
                uint32_t target_us, uint32_t interval_us);
 // At run time. After more places or a larger share: gate_next until NULL. Fewer: those at work finish.
 void gate_set_workers(struct gate *gate, uint32_t workers);
-void gate_set_share(struct gate *gate, unsigned class, uint32_t share);         // at least 1
-void gate_set_waiting_max(struct gate *gate, unsigned class, uint32_t waiting); // 0: nobody waits
+void gate_set_share(struct gate *gate, unsigned class, uint32_t share); // at least 1
+// How many may wait (0: nobody); gate_drop hands out those that are too many. `in_order`: the length of the
+// queue bounds the wait, instead of the age of who is in it.
+void gate_set_queue(struct gate *gate, unsigned class, uint32_t waiting_max, bool in_order);
 
 // `deadline_us`: until when the ticket may wait. A ticket that waits or works must not enter again.
 enum gate_answer gate_enter(struct gate *gate, struct gate_ticket *ticket, unsigned class,

@@ -102,6 +102,55 @@ static void a_higher_class_goes_first_and_a_lower_one_does_not_starve(void **sta
     assert_in_range(served[2], 2, 5);
 }
 
+static void a_short_queue_is_served_in_order_whatever_its_age(void **state)
+{
+    (void)state;
+    struct gate gate;
+    struct gate_ticket t[6] = {0};
+    gate_init(&gate, 1, 1, 100, 1000, TARGET_US, WINDOW_US);
+    gate_set_queue(&gate, 0, 2, true);
+    for (int i = 0; i < 4; i++) {
+        enum gate_answer expected = i == 0 ? GATE_ENTERED : i < 3 ? GATE_WAITING : GATE_REFUSED;
+        assert_int_equal(gate_enter(&gate, &t[i], 0, NEVER, 0), expected);
+    }
+    for (uint64_t now_us = 0; now_us < 10 * S_US; now_us += TARGET_US) { // many come, none is served
+        assert_int_equal(gate_enter(&gate, &t[4], 0, NEVER, now_us), GATE_REFUSED);
+        assert_null(gate_drop(&gate, now_us));
+    }
+    assert_false(gate.class[0].overloaded);
+    gate_leave(&gate, &t[0], true, 10 * S_US);
+    assert_ptr_equal(gate_next(&gate, 10 * S_US), &t[1]);
+    assert_int_equal(gate_enter(&gate, &t[4], 0, NEVER, 10 * S_US), GATE_WAITING);
+    gate_leave(&gate, &t[1], true, 11 * S_US);
+    assert_ptr_equal(gate_next(&gate, 11 * S_US), &t[2]);
+}
+
+static void a_queue_that_is_cut_hands_out_the_newest(void **state)
+{
+    (void)state;
+    struct gate gate;
+    struct gate_ticket t[6] = {0};
+    gate_init(&gate, 1, 0, 100, 1000, TARGET_US, WINDOW_US);
+    for (int i = 0; i < 6; i++) {
+        assert_int_equal(gate_enter(&gate, &t[i], 0, NEVER, (uint64_t)i), GATE_WAITING);
+    }
+    gate_set_queue(&gate, 0, 4, true);
+    assert_int_equal(gate_drop_due_us(&gate), 0);
+    assert_ptr_equal(gate_drop(&gate, 10), &t[5]);
+    assert_ptr_equal(gate_drop(&gate, 10), &t[4]);
+    assert_null(gate_drop(&gate, 10));
+    gate_set_queue(&gate, 0, 0, true);
+    for (int i = 3; i >= 0; i--) {
+        assert_ptr_equal(gate_drop(&gate, 20), &t[i]);
+    }
+    assert_int_equal(gate.waiting, 0);
+    gate_set_workers(&gate, 1);
+    assert_int_equal(gate_enter(&gate, &t[0], 0, NEVER, 30), GATE_ENTERED); // a free place is no queue
+    assert_int_equal(gate_enter(&gate, &t[1], 0, NEVER, 30), GATE_REFUSED);
+    gate_set_queue(&gate, 0, 100, false);
+    assert_int_equal(gate_enter(&gate, &t[1], 0, NEVER, 40), GATE_WAITING);
+}
+
 static void a_share_holds_and_can_be_changed(void **state)
 {
     (void)state;
@@ -489,6 +538,8 @@ int main(void)
         cmocka_unit_test(what_cannot_make_its_deadline_is_refused_at_once),
         cmocka_unit_test(a_late_ticket_is_dropped_and_never_served),
         cmocka_unit_test(a_higher_class_goes_first_and_a_lower_one_does_not_starve),
+        cmocka_unit_test(a_short_queue_is_served_in_order_whatever_its_age),
+        cmocka_unit_test(a_queue_that_is_cut_hands_out_the_newest),
         cmocka_unit_test(a_share_holds_and_can_be_changed),
         cmocka_unit_test(retry_after_is_the_drain_rates_with_jitter),
         cmocka_unit_test(what_never_ran_teaches_nothing),

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: ISC
 // The connection pool's decisions. Runs in stayd-store.
-// 1. running = the sum over kinds, overdue likewise; overdue ≤ running ≤ open.
+// 1. running = the sum over kinds, overdue likewise; stalled ≤ overdue ≤ running ≤ open.
 // 2. At most one connection attempt is under way; none while the breaker is open but the probe's.
 // 3. Any healthy kind may always start one when a connection is idle and the limit is not reached: no kind
 // can
@@ -41,6 +41,27 @@ uint32_t pool_share(const struct pool *pool, uint32_t kind)
     return k->slow || k->overdue > 0 || k->background ? 1 : limit - limit / 4;
 }
 
+uint32_t pool_waiting_max(const struct pool *pool, uint32_t kind)
+{
+    const struct pool_kind *k = &pool->kind[kind];
+    if (k->background) {
+        return POOL_WAITING_MAX; // nobody waits for it
+    }
+    if (k->stalled > 0 || k->given_up > 0) {
+        return 0;
+    }
+    if (!k->slow || k->recent_us < POOL_LONG_US) {
+        return POOL_WAITING_MAX;
+    }
+    uint64_t most = POOL_WAIT_MS * 1000u / (k->recent_us + 1);
+    return most < 1 ? 1 : (uint32_t)most;
+}
+
+uint64_t pool_takes_us(const struct pool *pool, uint32_t kind)
+{
+    return pool->kind[kind].slow ? pool->kind[kind].recent_us : 0;
+}
+
 // ---- statements ------------------------------------------------------------------------------------------
 
 void pool_started(struct pool *pool, uint32_t kind)
@@ -49,16 +70,13 @@ void pool_started(struct pool *pool, uint32_t kind)
     pool->kind[kind].running++;
 }
 
-uint64_t pool_overdue_ns(const struct pool *pool, uint32_t kind, uint64_t now_ns)
+void pool_became(struct pool *pool, uint32_t kind, enum pool_late late)
 {
-    return now_ns + (8 * pool->kind[kind].baseline_us + 10000) * 1000;
-}
-
-void pool_became_overdue(struct pool *pool, uint32_t kind)
-{
-    pool->overdue++;
-    pool->kind[kind].overdue++;
-    assert(pool->kind[kind].overdue <= pool->kind[kind].running);
+    struct pool_kind *k = &pool->kind[kind];
+    pool->overdue += late == POOL_OVERDUE;
+    k->overdue += late == POOL_OVERDUE;
+    k->stalled += late == POOL_STALLED;
+    assert(k->stalled <= k->overdue && k->overdue <= k->running);
 }
 
 static uint64_t toward(uint64_t value, uint64_t sample, uint64_t parts)
@@ -66,18 +84,30 @@ static uint64_t toward(uint64_t value, uint64_t sample, uint64_t parts)
     return sample >= value ? value + (sample - value) / parts : value - (value - sample) / parts;
 }
 
-uint32_t pool_patience_ms(struct pool *pool, uint32_t kind, uint32_t deadline_ms, uint64_t now_ms)
+static uint64_t larger(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
+
+struct pool_patience pool_patience(struct pool *pool, uint32_t kind, uint32_t deadline_ms, uint64_t now_ms)
 {
     struct pool_kind *k = &pool->kind[kind];
-    uint64_t trial_ms = 3 * k->answered_us / 1000 > POOL_TRIAL_MS ? 3 * k->answered_us / 1000 : POOL_TRIAL_MS;
+    struct pool_patience patience = {.asker_ms = deadline_ms, .statement_ms = deadline_ms};
+    uint64_t usual_us = 3 * k->answered_us;
+    patience.overdue_us = 8 * k->baseline_us + 10000;
+    uint32_t stall_ms = k->reads ? POOL_STALL_MS : POOL_STALL_COMMIT_MS;
+    patience.stalled_us = larger(patience.overdue_us, larger(usual_us, stall_ms * 1000));
+    uint64_t trial_ms = larger(usual_us / 1000, POOL_TRIAL_MS);
     if (k->given_up == 0 || deadline_ms <= trial_ms) {
-        return deadline_ms;
+        return patience;
     }
-    if (now_ms < k->long_trial_ms) {
-        return (uint32_t)trial_ms;
+    if (!k->reads && now_ms >= k->long_trial_ms) {
+        k->long_trial_ms = now_ms + POOL_TRIAL_LONG_EVERY_MS;
+        return patience;
     }
-    k->long_trial_ms = now_ms + POOL_TRIAL_LONG_EVERY_MS;
-    return deadline_ms;
+    patience.asker_ms = (uint32_t)trial_ms;
+    patience.statement_ms = k->reads ? deadline_ms : patience.asker_ms;
+    return patience;
 }
 
 void pool_gave_up(struct pool *pool, uint32_t kind, uint64_t now_ms)
@@ -139,15 +169,17 @@ static void move_limit(struct pool *pool, bool used)
                                                    : pool->limit_milli;
 }
 
-void pool_ended(struct pool *pool, uint32_t kind, bool overdue, uint64_t run_us, uint64_t now_ms)
+void pool_ended(struct pool *pool, uint32_t kind, enum pool_late late, uint64_t run_us, uint64_t now_ms)
 {
     struct pool_kind *k = &pool->kind[kind];
-    assert(pool->running > 0 && k->running > 0 && (!overdue || k->overdue > 0));
+    bool overdue = late >= POOL_OVERDUE, stalled = late >= POOL_STALLED;
+    assert(pool->running > 0 && k->running > 0 && k->overdue >= overdue && k->stalled >= stalled);
     bool used = (pool->running - pool->overdue) * 2 > pool_limit(pool);
     pool->running--;
     k->running--;
     pool->overdue -= overdue;
     k->overdue -= overdue;
+    k->stalled -= stalled;
     if (run_us == 0) {
         return;
     }

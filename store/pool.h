@@ -14,9 +14,14 @@
 // quarters of the limit. What is
 // overdue no longer counts against the limit: the others get connections beyond it, up to `max`.
 //
-// Patience: a kind that was given up at its deadline (a lock, perhaps) is tried for POOL_TRIAL_MS at a time
-// from then on, so that who asks is refused soon; once in POOL_TRIAL_LONG_EVERY_MS it gets its whole
-// deadline, in case it became slow and not stuck. An answer ends it.
+// Queue: where a slow statement takes POOL_LONG_US or more, as many may wait as are served within
+// POOL_WAIT_MS, in order. None while a statement is stalled (it runs for POOL_STALL_MS, or what a disk may
+// take for a commit, and three times as long as answered ones do): nobody knows when it ends.
+//
+// Patience: a kind that was given up at its deadline (a lock, perhaps) is tried by one asker at a time, who
+// is told after POOL_TRIAL_MS that it is not to be had. What reads goes on to its deadline all the same: it
+// is answered as soon as the lock is gone, or shows that the kind is slow and not stuck. What writes is
+// cancelled, and gets its whole deadline once in POOL_TRIAL_LONG_EVERY_MS. An answer ends it.
 //
 // Breaker:  closed ──3 failures in a row, or none is left──▶ open ──jittered delay──▶ half open ──one
 // probe──▶ closed or open. Delays: full jitter (Brooker, "Exponential Backoff And Jitter": uniform in
@@ -32,16 +37,32 @@
 #define POOL_BACKOFF_MAX_MS      1000
 #define POOL_AT_ONCE_MS          20   // a server that ends ten connections has failed once
 #define POOL_CROWDED_MS          5000 // a server that is full is asked for another connection after this
-#define POOL_TRIAL_MS            80
+#define POOL_WAITING_MAX         1024
+#define POOL_WAIT_MS             400
+#define POOL_LONG_US             25000
+#define POOL_STALL_MS            150
+#define POOL_STALL_COMMIT_MS     300
+#define POOL_TRIAL_MS            60
 #define POOL_TRIAL_LONG_EVERY_MS 10000
 
+// Of a statement that runs; it only gets later.
+enum pool_late { POOL_IN_TIME, POOL_OVERDUE, POOL_STALLED };
+
+// From the start of a statement on.
+struct pool_patience {
+    uint32_t asker_ms;               // until when the asker waits
+    uint32_t statement_ms;           // until when the statement may run; not before asker_ms
+    uint64_t overdue_us, stalled_us; // when it is late
+};
+
 struct pool_kind {
-    uint32_t running, overdue; // overdue of the running
-    uint64_t baseline_us;      // of a good run: falls fast, rises slowly
+    uint32_t running, overdue, stalled; // overdue of the running, stalled of the overdue
+    uint64_t baseline_us;               // of a good run: falls fast, rises slowly
     uint64_t recent_us;
     uint64_t rose_ms; // when the baseline last rose
     bool slow;
     bool background;        // one at a time
+    bool reads;             // and changes nothing
     uint32_t given_up;      // in a row, without an answer
     uint64_t answered_us;   // smoothed, of those that were answered
     uint64_t long_trial_ms; // when it gets a whole deadline again
@@ -73,21 +94,23 @@ struct pool {
 void pool_init(struct pool *pool, uint32_t kinds, uint32_t min, uint32_t start, uint32_t max);
 // Between healthy statements; at least 1.
 uint32_t pool_limit(const struct pool *pool);
-// How many of this kind may run now.
+// How many of this kind may run now, and wait; below POOL_WAITING_MAX they are to wait in order.
 uint32_t pool_share(const struct pool *pool, uint32_t kind);
+uint32_t pool_waiting_max(const struct pool *pool, uint32_t kind);
+// What a statement of a slow kind takes; 0 where it is quick.
+uint64_t pool_takes_us(const struct pool *pool, uint32_t kind);
 
 // ---- statements ----
 void pool_started(struct pool *pool, uint32_t kind);
-// When a statement that starts now will be overdue.
-uint64_t pool_overdue_ns(const struct pool *pool, uint32_t kind, uint64_t now_ns);
-void pool_became_overdue(struct pool *pool, uint32_t kind);
 // How long one of `deadline_ms` that starts now is waited for.
-uint32_t pool_patience_ms(struct pool *pool, uint32_t kind, uint32_t deadline_ms, uint64_t now_ms);
+struct pool_patience pool_patience(struct pool *pool, uint32_t kind, uint32_t deadline_ms, uint64_t now_ms);
+// It is later than before: each step once, in order.
+void pool_became(struct pool *pool, uint32_t kind, enum pool_late late);
 // One was cancelled because that time was over; one was answered, whatever the answer.
 void pool_gave_up(struct pool *pool, uint32_t kind, uint64_t now_ms);
 void pool_answered(struct pool *pool, uint32_t kind, uint64_t run_us);
 // It is over. `run_us` 0: nothing is to be learned from it.
-void pool_ended(struct pool *pool, uint32_t kind, bool overdue, uint64_t run_us, uint64_t now_ms);
+void pool_ended(struct pool *pool, uint32_t kind, enum pool_late late, uint64_t run_us, uint64_t now_ms);
 
 // ---- connections ----
 // Another connection is wanted and may be tried now. `waiting`: a job could start if there were one.

@@ -20,7 +20,7 @@ static void run(struct pool *pool, uint32_t kind, uint64_t run_us, unsigned time
 {
     for (unsigned i = 0; i < times; i++) {
         pool_started(pool, kind);
-        pool_ended(pool, kind, false, run_us, now_ms += 10);
+        pool_ended(pool, kind, POOL_IN_TIME, run_us, now_ms += 10);
     }
 }
 
@@ -73,17 +73,55 @@ static void what_is_overdue_holds_its_kind_back_and_not_the_others(void **state)
     for (uint32_t i = 0; i < 4; i++) {
         connect_one(&pool);
     }
-    assert_int_equal(pool_overdue_ns(&pool, 2, 0), 18000000); // 8 × 1 ms + 10 ms
+    assert_int_equal(pool_patience(&pool, 2, 2000, 0).overdue_us, 18000); // 8 × 1 ms + 10 ms
     for (uint32_t i = 0; i < 3; i++) {
         pool_started(&pool, 2);
     }
-    pool_became_overdue(&pool, 2);
+    pool_became(&pool, 2, POOL_OVERDUE);
     assert_int_equal(pool_share(&pool, 2), 1);
+    assert_int_equal(pool_waiting_max(&pool, 2), POOL_WAITING_MAX); // it may still be a hiccup
     pool_started(&pool, 1);
     assert_true(pool_may_connect(&pool, 0, true)); // a connection beyond the limit stands in
-    pool_ended(&pool, 2, true, 0, 0);
+    pool_ended(&pool, 2, POOL_OVERDUE, 0, 0);
     assert_int_equal(pool.overdue, 0);
     assert_int_equal(pool_share(&pool, 2), 3);
+}
+
+static void nobody_waits_behind_what_is_stalled(void **state)
+{
+    (void)state;
+    struct pool pool = fresh();
+    pool.kind[2].reads = true;
+    assert_int_equal(pool_patience(&pool, 2, 2000, 0).stalled_us, POOL_STALL_MS * 1000);
+    assert_int_equal(pool_patience(&pool, 3, 2000, 0).stalled_us, POOL_STALL_COMMIT_MS * 1000);
+    pool_started(&pool, 2);
+    pool_became(&pool, 2, POOL_OVERDUE);
+    pool_became(&pool, 2, POOL_STALLED);
+    assert_int_equal(pool_waiting_max(&pool, 2), 0);
+    assert_int_equal(pool_waiting_max(&pool, 1), POOL_WAITING_MAX);
+    pool_ended(&pool, 2, POOL_STALLED, 0, 0);
+    assert_int_equal(pool_waiting_max(&pool, 2), POOL_WAITING_MAX);
+    for (int i = 0; i < 20; i++) {
+        pool_answered(&pool, 2, 100000);
+    }
+    assert_in_range(pool_patience(&pool, 2, 2000, 0).stalled_us, 270000, 300000); // it takes its time
+}
+
+static void for_a_slow_kind_a_few_wait_who_will_be_served(void **state)
+{
+    (void)state;
+    struct pool pool = fresh();
+    assert_int_equal(pool_takes_us(&pool, 0), 0);
+    run(&pool, 0, 15000, 40);
+    assert_true(pool.kind[0].slow);
+    assert_int_equal(pool_waiting_max(&pool, 0), POOL_WAITING_MAX); // their age tells what waits too long
+    run(&pool, 0, 100000, 40);                                      // its index is gone
+    assert_int_equal(pool_waiting_max(&pool, 0), 4);
+    assert_in_range(pool_takes_us(&pool, 0), 95000, 100000);
+    run(&pool, 0, 1500000, 40);
+    assert_int_equal(pool_waiting_max(&pool, 0), 1); // always one, or the place would idle
+    run(&pool, 0, 900, 60);                          // it is back
+    assert_int_equal(pool_waiting_max(&pool, 0), POOL_WAITING_MAX);
 }
 
 static void the_limit_falls_when_everything_slows_down_and_rises_again(void **state)
@@ -96,9 +134,9 @@ static void the_limit_falls_when_everything_slows_down_and_rises_again(void **st
         pool_started(&pool, 0);
         pool_started(&pool, 1);
         pool_started(&pool, 2);
-        pool_ended(&pool, 0, false, 5500, now_ms += 1);
-        pool_ended(&pool, 1, false, 5500, now_ms += 1);
-        pool_ended(&pool, 2, false, 5500, now_ms += 1);
+        pool_ended(&pool, 0, POOL_IN_TIME, 5500, now_ms += 1);
+        pool_ended(&pool, 1, POOL_IN_TIME, 5500, now_ms += 1);
+        pool_ended(&pool, 2, POOL_IN_TIME, 5500, now_ms += 1);
     }
     uint32_t low = pool_limit(&pool);
     assert_true(low < before);
@@ -108,8 +146,8 @@ static void the_limit_falls_when_everything_slows_down_and_rises_again(void **st
             pool_started(&pool, k);
         }
         for (uint32_t k = 0; k < 4; k++) {
-            pool_ended(&pool, k, false, 900, now_ms += 1);
-            pool_ended(&pool, k, false, 900, now_ms += 1);
+            pool_ended(&pool, k, POOL_IN_TIME, 900, now_ms += 1);
+            pool_ended(&pool, k, POOL_IN_TIME, 900, now_ms += 1);
         }
     }
     assert_true(pool_limit(&pool) > low);
@@ -186,25 +224,48 @@ static void a_server_without_room_is_no_failure(void **state)
     assert_true(pool_may_connect(&pool, POOL_CROWDED_MS, true));
 }
 
-static void who_asks_what_is_stuck_is_told_soon(void **state)
+static uint32_t patience_ms(struct pool *pool, uint32_t kind, uint32_t deadline_ms, uint64_t at_ms)
+{
+    struct pool_patience patience = pool_patience(pool, kind, deadline_ms, at_ms);
+    assert_true(patience.statement_ms == (pool->kind[kind].reads ? deadline_ms : patience.asker_ms));
+    return patience.asker_ms;
+}
+
+static void who_writes_what_is_stuck_is_told_soon(void **state)
 {
     (void)state;
     struct pool pool = fresh();
     pool_answered(&pool, 0, 800);
-    assert_int_equal(pool_patience_ms(&pool, 0, 2000, 0), 2000);
+    assert_int_equal(patience_ms(&pool, 0, 2000, 0), 2000);
     pool_gave_up(&pool, 0, 1000); // a lock
     uint32_t tried = 0, whole = 0;
     for (uint64_t at = 1000; at < 31000; at += 100) {
-        uint32_t patience = pool_patience_ms(&pool, 0, 2000, at);
+        uint32_t patience = patience_ms(&pool, 0, 2000, at);
         assert_true(patience == POOL_TRIAL_MS || patience == 2000);
         whole += patience == 2000;
         tried++;
         pool_gave_up(&pool, 0, at);
     }
     assert_true(whole >= 2 && whole * 100 <= tried);
-    assert_int_equal(pool_patience_ms(&pool, 1, 2000, 31000), 2000); // the others don't know
+    assert_int_equal(patience_ms(&pool, 1, 2000, 31000), 2000); // the others don't know
     pool_answered(&pool, 0, 900);
-    assert_int_equal(pool_patience_ms(&pool, 0, 2000, 31001), 2000);
+    assert_int_equal(patience_ms(&pool, 0, 2000, 31001), 2000);
+}
+
+static void what_reads_is_tried_without_its_asker(void **state)
+{
+    (void)state;
+    struct pool pool = fresh();
+    pool.kind[0].reads = true;
+    pool_gave_up(&pool, 0, 1000); // a lock
+    assert_int_equal(pool_waiting_max(&pool, 0), 0);
+    for (uint64_t at = 1000; at < 31000; at += 1900) {
+        assert_int_equal(patience_ms(&pool, 0, 2000, at), POOL_TRIAL_MS); // nobody waits longer
+        pool_gave_up(&pool, 0, at + 2000);
+    }
+    pool_answered(&pool, 0, 1500000); // the lock is gone
+    assert_int_equal(patience_ms(&pool, 0, 2000, 31001), 2000);
+    assert_int_equal(pool_waiting_max(&pool, 0), POOL_WAITING_MAX);
 }
 
 static void what_is_slow_and_not_stuck_gets_its_time(void **state)
@@ -215,9 +276,9 @@ static void what_is_slow_and_not_stuck_gets_its_time(void **state)
         pool_answered(&pool, 0, 300000); // its index is gone
     }
     pool_gave_up(&pool, 0, 1000);
-    uint32_t patience = pool_patience_ms(&pool, 0, 2000, 1001);
+    uint32_t patience = patience_ms(&pool, 0, 2000, 1001);
     assert_true(patience >= 800 && patience <= 900);
-    assert_int_equal(pool_patience_ms(&pool, 0, 500, 1001), 500);
+    assert_int_equal(patience_ms(&pool, 0, 500, 1001), 500);
 }
 
 int main(void)
@@ -231,7 +292,10 @@ int main(void)
         cmocka_unit_test(three_failures_open_the_breaker_and_one_probe_closes_it),
         cmocka_unit_test(the_backoff_is_jittered_and_bounded),
         cmocka_unit_test(a_server_without_room_is_no_failure),
-        cmocka_unit_test(who_asks_what_is_stuck_is_told_soon),
+        cmocka_unit_test(nobody_waits_behind_what_is_stalled),
+        cmocka_unit_test(for_a_slow_kind_a_few_wait_who_will_be_served),
+        cmocka_unit_test(who_writes_what_is_stuck_is_told_soon),
+        cmocka_unit_test(what_reads_is_tried_without_its_asker),
         cmocka_unit_test(what_is_slow_and_not_stuck_gets_its_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

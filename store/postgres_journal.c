@@ -367,9 +367,13 @@ void postgres_journal_replay(struct postgres_service *service)
         }
         journal->has_next = false;
         struct journal_entry entry = journal->next;
+        uint32_t before = journal->replays;
         if (!begin_replay(service, &entry)) {
             journal_postponed(journal->journal, entry.sequence);
             return;
+        }
+        if (journal->replays == before) {
+            return; // refused: no use in asking again before the next tick
         }
     }
 }

@@ -49,6 +49,7 @@ bool postgres_pool_init(struct postgres_service *service, const struct postgres_
     pool_init(&service->pool, POSTGRES_KINDS, least, clamp(CONNECTIONS_CORE * cores(), least, most), most);
     for (uint32_t kind = 0; kind < POSTGRES_KINDS; kind++) {
         service->pool.kind[kind].background = postgres_operation(kind)->class == STORE_BACKGROUND;
+        service->pool.kind[kind].reads = postgres_operation(kind)->access == STORE_READ;
     }
     stats_set(STATS_capacity_database_connections, pool_limit(&service->pool));
     stats_set(STATS_capacity_store_queue, SERVICE_JOBS_MAX);
@@ -103,7 +104,7 @@ static void count(const struct postgres_slot *slot, uint64_t now_ns)
     stats_count(STATS_statement_account_by_name + at);
     stats_add(STATS_statement_wait_account_by_name + at, slot->wait_ns / 1000u);
     stats_add(STATS_statement_hold_account_by_name + at, (now_ns - slot->begun_ns) / 1000u);
-    stats_add(STATS_statement_slow_account_by_name + at, slot->overdue);
+    stats_add(STATS_statement_slow_account_by_name + at, slot->late != POOL_IN_TIME);
 }
 
 // Its connection is closed already, or is closed here; what it ran is not known to be over unless `over`.
@@ -117,7 +118,7 @@ static void close_slot(struct postgres_slot *slot, bool over)
         uint64_t now_ns = clock_mono_ns();
         count(slot, now_ns);
         uint64_t run_ns = slot->cancelled_ns > 0 ? now_ns - slot->begun_ns : 0;
-        pool_ended(&service->pool, slot->kind, slot->overdue, run_ns / 1000u, now_ns / 1000000u);
+        pool_ended(&service->pool, slot->kind, slot->late, run_ns / 1000u, now_ns / 1000000u);
         gate_leave(&service->gate, &slot->ticket, run_ns > 0, now_ns / 1000u);
         postgres_call_release(&slot->call);
         slot->running = false;
@@ -142,8 +143,23 @@ void postgres_pool_admit(struct postgres_service *service)
                                      : workers < pool->open     ? workers
                                                                 : pool->open);
     for (uint32_t kind = 0; kind < POSTGRES_KINDS; kind++) {
+        uint32_t waiting_max = pool_waiting_max(pool, kind);
         gate_set_share(&service->gate, kind, pool_share(pool, kind));
+        gate_set_queue(&service->gate, kind, waiting_max, waiting_max < POOL_WAITING_MAX);
     }
+}
+
+static void set_deadlines(struct postgres_slot *slot, const struct postgres_job *job)
+{
+    uint64_t now_ns = slot->begun_ns;
+    struct pool_patience patience =
+        pool_patience(&slot->service->pool, job->kind, slot->call.deadline_ms, now_ns / 1000000u);
+    uint64_t most_ns = (uint64_t)patience.statement_ms * 1000000u;
+    slot->deadline_ns = earlier(job->deadline_ns, now_ns + most_ns);
+    slot->asker_ns = earlier(slot->deadline_ns, now_ns + (uint64_t)patience.asker_ms * 1000000u);
+    slot->patient = slot->deadline_ns >= now_ns + most_ns / 2;
+    slot->overdue_ns = now_ns + patience.overdue_us * 1000u;
+    slot->stalled_ns = now_ns + patience.stalled_us * 1000u;
 }
 
 static void run(struct postgres_slot *slot, struct postgres_job *job)
@@ -155,15 +171,10 @@ static void run(struct postgres_slot *slot, struct postgres_job *job)
     job->ticket = (struct gate_ticket){0}; // it may have to enter again
     slot->kind = job->kind;
     slot->cancelled_ns = 0;
-    slot->overdue = false;
+    slot->late = POOL_IN_TIME;
     slot->running = true;
     postgres_journal_run(slot->service, job);
-    uint32_t patience_ms =
-        pool_patience_ms(&slot->service->pool, job->kind, slot->call.deadline_ms, slot->begun_ns / 1000000u);
-    uint64_t patience_ns = (uint64_t)patience_ms * 1000000u;
-    slot->deadline_ns = earlier(job->deadline_ns, slot->begun_ns + patience_ns);
-    slot->patient = slot->deadline_ns >= slot->begun_ns + patience_ns / 2;
-    slot->overdue_ns = pool_overdue_ns(&slot->service->pool, job->kind, slot->begun_ns);
+    set_deadlines(slot, job);
     pool_started(&slot->service->pool, job->kind);
     postgres_connection_run(&slot->connection, &slot->call, slot->call.deadline_ms);
 }
@@ -303,7 +314,7 @@ static void on_done(struct postgres_connection *connection, enum postgres_failur
         close_slot(slot, true);
     } else {
         count(slot, now_ns);
-        pool_ended(&service->pool, slot->kind, slot->overdue, (now_ns - slot->begun_ns) / 1000u,
+        pool_ended(&service->pool, slot->kind, slot->late, (now_ns - slot->begun_ns) / 1000u,
                    now_ns / 1000000u);
         gate_leave(&service->gate, &slot->ticket, true, now_ns / 1000u);
         postgres_call_release(&slot->call);
@@ -373,13 +384,39 @@ static void give_up(struct postgres_slot *slot, uint64_t now_ns)
     }
 }
 
+static void note_late(struct postgres_slot *slot, uint64_t now_ns)
+{
+    enum pool_late late = now_ns >= slot->stalled_ns   ? POOL_STALLED
+                          : now_ns >= slot->overdue_ns ? POOL_OVERDUE
+                                                       : POOL_IN_TIME;
+    if (late <= slot->late) {
+        return;
+    }
+    while (slot->late < late) {
+        slot->late++;
+        pool_became(&slot->service->pool, slot->kind, slot->late);
+    }
+    postgres_pool_admit(slot->service);
+}
+
+// The statement goes on without its asker.
+static void answer_asker(struct postgres_slot *slot, uint64_t now_ns)
+{
+    struct postgres_job *job = slot->job;
+    if (job != NULL && now_ns >= slot->asker_ns && slot->asker_ns < slot->deadline_ns &&
+        !postgres_connection_has_news(&slot->connection)) {
+        slot->job = NULL;
+        stats_count(STATS_store_expired);
+        postgres_service_refuse(slot->service, job, WIRE_STORE_UNAVAILABLE);
+    }
+}
+
 static void tick_slot(struct postgres_slot *slot, uint64_t now_ns)
 {
     struct postgres_service *service = slot->service;
-    if (slot->running && !slot->overdue && now_ns >= slot->overdue_ns) {
-        slot->overdue = true;
-        pool_became_overdue(&service->pool, slot->kind);
-        postgres_pool_admit(service);
+    if (slot->running) {
+        note_late(slot, now_ns);
+        answer_asker(slot, now_ns);
     }
     if (slot->running && slot->cancelled_ns == 0 && now_ns >= slot->deadline_ns) {
         if (!postgres_connection_has_news(&slot->connection)) {

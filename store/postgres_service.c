@@ -16,15 +16,14 @@
 #include <sys/random.h>
 #include <unistd.h>
 
-#define PASSWORD_SIZE    257
-#define FAST_S           0.01
-#define SLOW_S           0.1
-#define TRIES_MAX        4
-#define BEHIND           8u
-#define KIND_WAITING_MAX 1024u
-#define TARGET_US        50000u  // an acceptable standing wait
-#define INTERVAL_US      100000u // a burst may last as long
-#define HOLD_US          1000u   // a first guess
+#define PASSWORD_SIZE 257
+#define FAST_S        0.01
+#define SLOW_S        0.1
+#define TRIES_MAX     4
+#define BEHIND        8u
+#define TARGET_US     50000u  // an acceptable standing wait
+#define INTERVAL_US   100000u // a burst may last as long
+#define HOLD_US       1000u   // a first guess
 
 static const struct service_verbs verbs;
 
@@ -150,6 +149,8 @@ static void refuse_busy(struct postgres_service *service, struct postgres_job *j
 void postgres_service_admit(struct postgres_service *service, struct postgres_job *job)
 {
     uint64_t deadline_us = job->deadline_ns / 1000u, now_us = clock_mono_ns() / 1000u;
+    uint64_t takes_us = pool_takes_us(&service->pool, job->kind); // to be over by then
+    deadline_us = deadline_us > takes_us ? deadline_us - takes_us : 0;
     enum gate_answer said = GATE_REFUSED;
     if (service->waiting_bytes + job->size <= SERVICE_BYTES_MAX) {
         said = gate_enter(&service->gate, &job->ticket, job->kind, deadline_us, now_us);
@@ -269,8 +270,8 @@ static void on_tick(struct ev_loop *loop, ev_timer *watcher, int revents)
     (void)revents;
     struct postgres_service *service = watcher->data;
     uint64_t now_ns = clock_mono_ns();
-    refuse_late(service, now_ns);
     postgres_pool_tick(service, now_ns);
+    refuse_late(service, now_ns);
     postgres_attempt_tick(service, now_ns);
     postgres_reserved_tick(service, now_ns);
     postgres_journal_replay(service);
@@ -486,7 +487,7 @@ bool postgres_service_open(struct service **out, const struct postgres_settings 
         release(&service->service);
         return false;
     }
-    gate_init(&service->gate, POSTGRES_KINDS, 0, KIND_WAITING_MAX, HOLD_US, TARGET_US, INTERVAL_US);
+    gate_init(&service->gate, POSTGRES_KINDS, 0, POOL_WAITING_MAX, HOLD_US, TARGET_US, INTERVAL_US);
     postgres_pool_admit(service);
     postgres_reserved_init(service);
     stats_set(STATS_store_available, 0);

@@ -61,8 +61,11 @@ struct postgres_slot {
     struct postgres_call call;
     struct gate_ticket ticket; // outlives its job
     uint32_t kind;
-    uint64_t begun_ns, wait_ns, deadline_ns, overdue_ns, cancelled_ns, idle_ns;
-    bool running, overdue;
+    uint64_t begun_ns, wait_ns, deadline_ns, cancelled_ns, idle_ns;
+    uint64_t asker_ns; // when the asker is answered, whatever becomes of the statement
+    uint64_t overdue_ns, stalled_ns;
+    enum pool_late late;
+    bool running;
     bool patient; // its deadline leaves enough time to learn from it
     bool stale;   // to be closed when it is idle
     struct postgres_slot *idle_next;
