@@ -39,7 +39,7 @@ enum { CLI_OPERANDS_MAX = 2, CLI_GROUPS_MAX = 32, CLI_PROBLEM_SIZE = 256 };
     X(users, "users", 0, "N", "accounts to act for (default 50)") \
     X(names, "names", 0, "PATTERN", "their names, {} being the number (default storm-{})") \
     X(password_file, "password-file", 0, "FILE", "its first line is the password of all of them") \
-    X(accounts, "accounts", 0, "FILE", "instead: lines \"NAME PASSWORD\"") \
+    X(accounts, "accounts", 0, "FILE|N", "storm: instead, lines \"NAME PASSWORD\"; drill: accounts in the database (default 1000000)") \
     X(sessions, "sessions", 0, "FILE", "instead: lines \"NAME TOKEN\", sessions that are live already") \
     X(prepare, "prepare", 0, NULL, "register the accounts first; those that are there are only logged in") \
     X(signed_in, "signed-in", 0, "N", "log so many of them in first, for checks and changes (default 50)") \
@@ -49,6 +49,14 @@ enum { CLI_OPERANDS_MAX = 2, CLI_GROUPS_MAX = 32, CLI_PROBLEM_SIZE = 256 };
     X(deadline, "deadline", 0, "TIMES", "later answers are late: 1s (the default) or check=50ms,login=2s") \
     X(timeout, "timeout", 0, "TIME", "without an answer by then it failed (default 10s)") \
     X(seed, "seed", 0, "N", "the same seed makes the same arrivals (default 1)") \
+    X(log, "log", 0, "FILE", "write each attempt into it, a line of CSV each") \
+    X(sqlite, "sqlite", 0, NULL, "without PostgreSQL") \
+    X(cache, "cache", 0, "DIR", "where databases for drills, and what drills leave, are kept") \
+    X(junit, "junit", 0, "FILE", "write the result for a CI") \
+    X(blind, "blind", 0, NULL, "a random one: you name the cause, then see how stayd did") \
+    X(fast, "fast", 0, NULL, "shorter times") \
+    X(load, "load", 0, "F", "times the usual load (default 1)") \
+    X(strength, "strength", 0, "F", "times the usual strength of the fault (default 1)") \
     X(own_server, "i-own-this-server", 0, NULL, "let the target be another machine")
 // clang-format on
 

@@ -45,6 +45,7 @@ int incident_list(struct cli *cli);
 int incident_show(struct cli *cli);
 int server_status(struct cli *cli);
 int load_storm(struct cli *cli);
+int drill_play(struct cli *cli);
 int program_version(struct cli *cli);
 
 // Finds the configuration; CLI_DONE, or says why not.

@@ -94,7 +94,7 @@ const struct command commands[] = {
     {"storm", NULL, "URL", 1, 1,
      T(rate) | T(mix) | T(duration) | T(steps) | T(ramp) | T(spike) | T(uniform) | T(users) | T(names) |
          T(password_file) | T(accounts) | T(sessions) | T(prepare) | T(signed_in) | T(sources) |
-         T(connections) | T(retries) | T(deadline) | T(timeout) | T(seed) | T(own_server),
+         T(connections) | T(retries) | T(deadline) | T(timeout) | T(seed) | T(own_server) | T(log),
      load_storm, "put a load on a stayd and say how it bears it",
      "Requests are sent when they are due, however slow the answers are (an open model), and their times\n"
      "count from when they were due. The target must be on this machine's loopback.\n"
@@ -109,6 +109,21 @@ const struct command commands[] = {
      "stayctl storm http://127.0.0.1:8080 --accounts people.txt --steps 50,100,200,400 --retries polite\n"
      "stayctl storm http://127.0.0.1:8080 --prepare --ramp 100-5000 --mix check=1 --json | jq "
      ".classes.check.ok\n"},
+    {"drill", NULL, "NAME", 0, 1,
+     T(seed) | T(sqlite) | T(accounts) | T(cache) | T(junit) | T(blind) | T(fast) | T(load) | T(strength),
+     drill_play, "replay an outage on a stage of its own and see what it does",
+     "NAME is one of \"drill list\", two joined by + for both at once, or all for the five outages. An own "
+     "stayd and\n"
+     "an own PostgreSQL in a temporary folder are put under load, the fault is injected by real means, and "
+     "what it\n"
+     "did to people is measured, beside what stayd found out by itself. Your own stayd is not touched. The "
+     "first\n"
+     "run builds a database of 1,000,000 accounts and keeps it. Exit code 1: a bar was missed.",
+     "stayctl drill slow-query\n"
+     "stayctl drill crash --sqlite --json\n"
+     "stayctl drill all --seed 7 --junit drills.xml\n"
+     "stayctl drill --blind\n"
+     "stayctl drill list\n"},
     {"version", NULL, "", 0, 0, 0, program_version, "print the version of stayctl, and of stayd if it runs",
      NULL, "stayctl version\n"},
 };

@@ -5,6 +5,7 @@
 #include "cli/show.h"
 #include "drill/report.h"
 
+#include <errno.h>
 #include <sodium.h>
 #include <unistd.h>
 
@@ -241,6 +242,13 @@ int load_storm(struct cli *cli)
     uint32_t users;
     options.prepare = arguments_has(cli->arguments, CLI_prepare);
     options.uniform = arguments_has(cli->arguments, CLI_uniform);
+    if (arguments_has(cli->arguments, CLI_log)) {
+        options.log = fopen(text_of(cli, CLI_log), "we");
+        if (options.log == NULL) {
+            cli_say("%s can't be written: %s.", text_of(cli, CLI_log), strerror(errno));
+            return CLI_REFUSED;
+        }
+    }
     options.progress = isatty(STDERR_FILENO) ? stderr : NULL;
     people_init(&people);
     if (!read_plan(cli, &plan) || !read_counts(cli, &options, &users) || !read_deadlines(cli, &options) ||
@@ -255,6 +263,10 @@ int load_storm(struct cli *cli)
     int code = !read_target(cli, &target) || !read_people(cli, &people, users, options.prepare)
                    ? CLI_REFUSED
                    : run(cli, &options, &people);
+    if (options.log != NULL && fclose(options.log) != 0 && code == CLI_DONE) {
+        cli_say("%s could not be written.", text_of(cli, CLI_log));
+        code = CLI_REFUSED;
+    }
     people_release(&people);
     return code;
 }

@@ -185,6 +185,7 @@ static void tally_attempt(struct storm *storm, uint32_t number, enum link_end en
     storm->tally.cause[cause] += cause != STORM_CAUSE_none;
     tally_at(&storm->tally, request->phase, request->class)->retries += request->tries > 0;
     tally_answer(&storm->tally, request->phase, request->class, outcome, now_ns - storm->begin_ns, took_ns);
+    storm_log_attempt(storm, request, now_ns, outcome, answer);
     settle(storm, number, outcome, answer, now_ns);
 }
 
@@ -227,6 +228,7 @@ static void arrive(struct storm *storm, enum storm_class class, uint64_t at_ns)
     }
     struct storm_request *request = &storm->request[number];
     request->due_ns = storm->begin_ns + at_ns;
+    request->arrival = storm->arrivals++;
     request->class = (uint8_t) class;
     request->phase = (uint8_t)phase;
     request->person = pick_person(storm, class);
@@ -331,6 +333,9 @@ static bool seconds_turn(struct storm *storm, uint64_t now_ns)
     }
     size_t ended = storm->tally.seconds - 1;
     bool done = tally_turn(&storm->tally, second);
+    if (storm->options->log != NULL) {
+        fflush(storm->options->log);
+    }
     show_progress(storm, ended);
     return done;
 }
@@ -349,6 +354,7 @@ static void drop_later(struct storm *storm)
 static void load(struct storm *storm)
 {
     storm->begin_ns = clock_mono_ns();
+    storm_log_begin(storm);
     uint64_t end_ns = storm->begin_ns + (uint64_t)(storm->options->plan->seconds * 1e9);
     uint64_t patience_ns = end_ns + storm->options->timeout_ns + SETTLE_NS;
     for (unsigned i = 0; i < STORM_CLASSES; i++) {

@@ -36,6 +36,7 @@ struct storm_options {
     uint64_t seed;
     bool prepare;                // register the accounts first
     uint32_t signed_in;          // log in so many of them first, where they have no session yet
+    FILE *log;                   // each attempt's line, or NULL; see storm_log.c
     FILE *progress;              // a line that is written again and again, or NULL
     volatile sig_atomic_t *stop; // set: end early, with what there is
 };
@@ -45,7 +46,8 @@ struct storm_request {
     uint64_t due_ns; // of this attempt
     uint32_t next;   // in the ready list, or the next free one
     uint32_t person, source;
-    uint32_t fresh; // number of a new account, for register
+    uint32_t fresh;   // number of a new account, for register
+    uint32_t arrival; // number of it, from 0 on
     uint8_t class, tries, phase;
     bool preparing;
 };
@@ -67,6 +69,7 @@ struct storm {
     struct schedule schedule[STORM_CLASSES];
     uint64_t next_ns[STORM_CLASSES]; // from the beginning; UINT64_MAX: none any more
     uint64_t begin_ns, random, expire_ns;
+    uint32_t arrivals; // so far
     uint32_t fresh, prepare_next, prepare_end, prepared, changers;
     uint64_t registered, signed_in_now;
     char cookie_name[ANSWER_COOKIE_SIZE];
@@ -96,6 +99,11 @@ void storm_turn(struct storm *storm, uint64_t next_ns);
 bool storm_stopping(const struct storm *storm);
 // The bytes of a request; at most LINK_REQUEST_MAX.
 size_t storm_write(void *owner, uint32_t number, char *out);
+
+// storm_log.c
+void storm_log_begin(const struct storm *storm);
+void storm_log_attempt(const struct storm *storm, const struct storm_request *request, uint64_t now_ns,
+                       enum storm_outcome outcome, const struct answer *answer);
 
 // storm_prepare.c
 enum storm_result storm_prepare(struct storm *storm);

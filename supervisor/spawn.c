@@ -24,9 +24,15 @@
 enum { CONTROL_FD = 3, ENVIRONMENT_MAX = 16, CHECK_MAX_MS = 5000 };
 
 // Handed on where set; nothing else of the environment is.
-static const char *const environment_kept[] = {
-    "STAYD_FAULTS=",      "ASAN_OPTIONS=", "UBSAN_OPTIONS=", "TSAN_OPTIONS=",
-    "LLVM_PROFILE_FILE=", "LANG=",         "LC_ALL=",        "TZ="};
+static const char *const environment_kept[] = {"STAYD_FAULTS=",
+                                               "STAYD_FAULTS_FILE=",
+                                               "ASAN_OPTIONS=",
+                                               "UBSAN_OPTIONS=",
+                                               "TSAN_OPTIONS=",
+                                               "LLVM_PROFILE_FILE=",
+                                               "LANG=",
+                                               "LC_ALL=",
+                                               "TZ="};
 
 static bool folder_of_self(char *folder, size_t size)
 {

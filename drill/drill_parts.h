@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: ISC
+// Between the files of one run of a drill: its state while it runs. Used by stayctl drill.
+#ifndef DRILL_DRILL_PARTS_H
+#define DRILL_DRILL_PARTS_H
+
+#include "drill/drill.h"
+
+#include <stdio.h>
+
+enum play_phase { PLAY_QUIET, PLAY_FAULT, PLAY_AFTER };
+
+struct play {
+    const struct drill_row *row;
+    const struct drill_options *options;
+    struct drill_result *result;
+    struct stage stage;
+    const struct injection *injection[DRILL_INJECTIONS_MAX];
+    struct injecting injecting[DRILL_INJECTIONS_MAX];
+    unsigned injections;
+    const char *expected[2 * DRILL_EXPECTED_MAX + 1];
+    struct verdict_watch watch;
+    struct program storm;
+    struct score score;
+    FILE *log;
+    char log_file[PROGRAM_PATH_MAX], storm_file[PROGRAM_PATH_MAX], url[64], users[16];
+    enum play_phase phase;
+    double begun_s, asked_to_end_s, ended_s, live_ms; // seconds since the load began
+};
+
+[[gnu::format(printf, 2, 3)]] bool play_fail(struct play *play, const char *format, ...);
+// Counts, from the raw log and from what stayd said.
+void play_measure(struct play *play);
+// Keeps the postmortem and stayd's log in the result's folder.
+void play_keep(struct play *play);
+// True when every bar was met; else the result says which was not.
+bool play_judge(struct play *play);
+
+#endif
