@@ -8,15 +8,27 @@
 
 // A device cookie says "this browser has logged in as this account": account id, nonce, time, and stayd-key's
 // MAC.
-#define DEVICE_DATA (16 + 8 + 4)
-#define DEVICE_MAC  16
+#define DEVICE_DATA  (16 + DEVICE_NONCE + 4)
+#define DEVICE_MAC   16
+#define DEVICE_NONCE 8 // the last bytes of the session's public id: no use to know them, others each time
+
+// Seconds, the greatest first, then 96 random bits: new ids come last in their index, so that a grant writes
+// one page of its own less (docs/decisions/0066-public-ids.md).
+static void public_id_make(struct core *core, struct id16 *id)
+{
+    uint32_t now_s = (uint32_t)wall_s(core);
+    for (unsigned i = 0; i < 4; i++) {
+        id->byte[i] = (uint8_t)(now_s >> (24 - 8 * i));
+    }
+    core_random(core, id->byte + 4, sizeof(id->byte) - 4);
+}
 
 void flow_prepare_session(struct core *core, struct flow *flow, uint32_t epoch)
 {
     struct flow_grant *grant = &flow->grant;
     struct wire_session_row *row = &grant->row;
     core_random(core, grant->token, sizeof(grant->token));
-    core_random(core, row->public_id.byte, sizeof(row->public_id.byte));
+    public_id_make(core, &row->public_id);
     memcpy(row->selector.byte, grant->token, 16);
     crypto_generichash(row->verifier_hash.byte, 16, grant->token + 16, 16, NULL, 0);
     row->account_id = flow->account.id;
@@ -30,12 +42,13 @@ void flow_prepare_session(struct core *core, struct flow *flow, uint32_t epoch)
     grant->has_session = true;
 }
 
-static void device_data(const struct flow *flow, uint64_t now_s, const uint8_t nonce[8],
-                        uint8_t out[DEVICE_DATA])
+// The same before and after stayd-key was asked: the time is the session's, not the moment's.
+static void device_data(const struct flow *flow, uint8_t out[DEVICE_DATA])
 {
-    uint32_t issued = (uint32_t)now_s;
+    const struct id16 *id = &flow->grant.row.public_id;
+    uint32_t issued = (uint32_t)flow->grant.row.created;
     memcpy(out, flow->account.id.byte, 16);
-    memcpy(out + 16, nonce, 8);
+    memcpy(out + 16, id->byte + sizeof(id->byte) - DEVICE_NONCE, DEVICE_NONCE);
     memcpy(out + 24, &issued, 4);
 }
 
@@ -54,7 +67,7 @@ static void device_signed(struct core *core, struct flow *flow, const struct ans
     uint8_t cookie[DEVICE_DATA + DEVICE_MAC];
     // Without stayd-key a log-in works all the same; the browser just isn't known next time.
     if (answer->arrived) {
-        device_data(flow, wall_s(core), (const uint8_t *)&flow->grant.row.public_id, cookie);
+        device_data(flow, cookie);
         memcpy(cookie + DEVICE_DATA, answer->key.mac.byte, DEVICE_MAC);
         grant->device_size = base64url_encode(cookie, sizeof(cookie), grant->device);
     }
@@ -68,8 +81,7 @@ static void sign_device(struct core *core, struct flow *flow)
         store_grant(core, flow);
         return;
     }
-    // The nonce is a part of the public id: no use to know it, and another for every log-in.
-    device_data(flow, wall_s(core), (const uint8_t *)&flow->grant.row.public_id, data);
+    device_data(flow, data);
     ASK_KEY(core, flow, device_signed, .purpose = WIRE_KEY_DEVICE, .data = view_of(data, sizeof(data)));
 }
 
