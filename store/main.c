@@ -90,7 +90,13 @@ static void on_stopped(void *owner)
     child_drained();
 }
 
-static const struct service_events service_events = {on_answer, on_state, on_malformed, on_stopped};
+static void on_event(void *owner, const struct wire_event *event)
+{
+    (void)owner;
+    event_send(&process.watch, event);
+}
+
+static const struct service_events service_events = {on_answer, on_state, on_malformed, on_stopped, on_event};
 
 // ---- turns -----------------------------------------------------------------------------------------------
 // While operations wait anyway, a wake-up for each that arrives and for each answer would cost more than the

@@ -15,8 +15,10 @@ struct plan_finding {
     bool small; // its tables are so small that reading them whole is right: nothing is learnt
     bool rows_known;
     uint64_t rows;    // read from tables, when it was run
+    bool missing;     // an index that it should use is not there
     char why[256];    // when it does not hold
     char remedy[512]; // a statement that helps; empty: none is known
+    char plan[512];   // how it finds its rows, one line (eyes_text_plan); empty: was not looked at
 };
 
 typedef void plan_found(void *owner, const struct plan_finding *finding);
@@ -31,6 +33,9 @@ enum plan_depth {
 // false: *why says what kept it from looking.
 [[nodiscard]] bool postgres_plans_look(PGconn *connection, enum plan_depth depth, plan_found *found,
                                        void *owner, char *why, size_t why_size);
+// The plans for all values of some of them, without reading a row.
+[[nodiscard]] bool postgres_plans_expect(PGconn *connection, const bool wanted[static STATEMENTS],
+                                         plan_found *found, void *owner, char *why, size_t why_size);
 [[nodiscard]] bool sqlite_plans_look(sqlite3 *database, plan_found *found, void *owner, char *why,
                                      size_t why_size);
 

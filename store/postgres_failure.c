@@ -6,6 +6,9 @@
 #include "base/log.h"
 
 #include <ctype.h>
+#include <stdio.h>
+
+#define LAST_MS 2000u
 
 static const struct {
     const char *state; // or its class
@@ -166,9 +169,23 @@ static const struct {
     [POSTGRES_FAILED_VALUE] = {LOG_ERROR, "store_value_refused", "the server refused one operation"},
 };
 
+static struct {
+    char text[300];
+    uint64_t ms;
+} last;
+
+const char *postgres_failure_last(uint64_t now_ms)
+{
+    return now_ms - last.ms <= LAST_MS ? last.text : "";
+}
+
 void postgres_failure_say(enum postgres_failure failure, const char *where, const char *text, uint64_t now_ms)
 {
     static uint64_t said_ms[POSTGRES_FAILURES];
+    if (failure != POSTGRES_FAILED_RACE && failure != POSTGRES_FAILED_LATE) {
+        (void)snprintf(last.text, sizeof(last.text), "%.100s: %.*s", where, (int)strcspn(text, "\n"), text);
+        last.ms = now_ms;
+    }
     if (lines[failure].event == NULL ||
         (said_ms[failure] > 0 && now_ms - said_ms[failure] < POSTGRES_SAY_EVERY_S * 1000)) {
         return;

@@ -45,4 +45,8 @@ bool postgres_failure_ends(enum postgres_failure failure);
 void postgres_failure_say(enum postgres_failure failure, const char *where, const char *text,
                           uint64_t now_ms);
 
+// What was said last, or would have been had it not been said before: where and what; "" when that is older
+// than two seconds.
+const char *postgres_failure_last(uint64_t now_ms);
+
 #endif

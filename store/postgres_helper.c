@@ -7,6 +7,7 @@
 #include "base/crash.h"
 #include "base/log.h"
 #include "store/postgres_connection.h"
+#include "store/postgres_eyes_plan.h"
 #include "store/postgres_schema.h"
 
 #include <netdb.h>
@@ -15,6 +16,7 @@
 #include <stdlib.h>
 
 #define MIGRATE_CONNECT_MS 5000
+#define PLANS_CONNECT_MS   2000
 
 struct postgres_helper {
     struct ev_loop *loop;
@@ -24,7 +26,7 @@ struct postgres_helper {
     void *owner;
 
     pthread_mutex_t lock;
-    pthread_cond_t work, cancels_wait;
+    pthread_cond_t work, cancels_wait, plans_wait;
     unsigned users; // the loop and the threads
     bool ending;
     bool look_up, looking, looked;
@@ -37,6 +39,10 @@ struct postgres_helper {
     char migrate_why[POSTGRES_WHY_MAX];
     PGcancel *cancels[HELPER_CANCELS_MAX];
     unsigned cancels_first, cancels_count;
+    uint32_t plans_wanted; // operations
+    bool plans_looking, plans_looked, plans_fine;
+    struct postgres_address plans_address;
+    struct eyes_plan plans[EYES_OPERATIONS]; // the thread's while it looks
 };
 
 // Under the lock, which it gives back.
@@ -48,6 +54,7 @@ static void leave(struct postgres_helper *helper)
         pthread_mutex_destroy(&helper->lock);
         pthread_cond_destroy(&helper->work);
         pthread_cond_destroy(&helper->cancels_wait);
+        pthread_cond_destroy(&helper->plans_wait);
         free(helper);
     }
 }
@@ -183,6 +190,44 @@ static void *cancel(void *argument)
     return NULL;
 }
 
+// ---- plans -----------------------------------------------------------------------------------------------
+
+static void do_look_at_plans(struct postgres_helper *helper)
+{
+    struct postgres_address address = helper->plans_address;
+    uint32_t operations = helper->plans_wanted;
+    helper->plans_wanted = 0;
+    helper->plans_looking = true;
+    PGconn *pg = postgres_connect_begin(helper->target, &address); // under the lock: the target is the loop's
+    pthread_mutex_unlock(&helper->lock);
+    bool fine = pg != NULL && postgres_connect_wait(pg, PLANS_CONNECT_MS) && PQsetnonblocking(pg, 0) == 0 &&
+                postgres_eyes_explain(pg, operations, helper->plans);
+    PQfinish(pg);
+    pthread_mutex_lock(&helper->lock);
+    helper->plans_looking = false;
+    helper->plans_looked = true;
+    helper->plans_fine = fine;
+}
+
+static void *look_at_plans(void *argument)
+{
+    struct postgres_helper *helper = argument;
+    (void)crash_watch_thread();
+    pthread_mutex_lock(&helper->lock);
+    while (!helper->ending) {
+        if (helper->plans_wanted == 0) {
+            pthread_cond_wait(&helper->plans_wait, &helper->lock);
+            continue;
+        }
+        do_look_at_plans(helper);
+        if (!helper->ending) {
+            ev_async_send(helper->loop, &helper->wake);
+        }
+    }
+    leave(helper);
+    return NULL;
+}
+
 // ---- the loop's side -------------------------------------------------------------------------------------
 
 static void on_wake(struct ev_loop *loop, ev_async *watcher, int revents)
@@ -199,12 +244,17 @@ static void on_wake(struct ev_loop *loop, ev_async *watcher, int revents)
     helper->migrated = false;
     addresses = helper->addresses;
     memcpy(why, helper->migrate_why, sizeof(why));
+    bool planned = helper->plans_looked, fine = helper->plans_fine;
+    helper->plans_looked = false;
     pthread_mutex_unlock(&helper->lock);
     if (looked) {
         helper->events->on_addresses(helper->owner, &addresses);
     }
     if (migrated) {
         helper->events->on_migrated(helper->owner, result, why);
+    }
+    if (planned) { // nothing else was begun since
+        helper->events->on_plans(helper->owner, fine ? helper->plans : NULL);
     }
 }
 
@@ -222,6 +272,7 @@ struct postgres_helper *postgres_helper_new(struct ev_loop *loop, const struct p
     pthread_mutex_init(&helper->lock, NULL);
     pthread_cond_init(&helper->work, NULL);
     pthread_cond_init(&helper->cancels_wait, NULL);
+    pthread_cond_init(&helper->plans_wait, NULL);
     ev_async_init(&helper->wake, on_wake);
     helper->wake.data = helper;
     ev_async_start(loop, &helper->wake);
@@ -230,14 +281,14 @@ struct postgres_helper *postgres_helper_new(struct ev_loop *loop, const struct p
 
 bool postgres_helper_start(struct postgres_helper *helper)
 {
-    static void *(*const bodies[])(void *) = {work, cancel};
+    static void *(*const bodies[])(void *) = {work, cancel, look_at_plans};
     pthread_attr_t small;
     (void)OPENSSL_init_crypto(OPENSSL_INIT_NO_ATEXIT, NULL); // a thread may be in it while the process ends
     pthread_attr_init(&small);
     pthread_attr_setstacksize(&small, 512u << 10);
     pthread_attr_setdetachstate(&small, PTHREAD_CREATE_DETACHED);
     bool fine = true;
-    for (size_t i = 0; fine && i < 2; i++) {
+    for (size_t i = 0; fine && i < sizeof(bodies) / sizeof(bodies[0]); i++) {
         pthread_t thread;
         pthread_mutex_lock(&helper->lock);
         fine = pthread_create(&thread, &small, bodies[i], helper) == 0;
@@ -273,6 +324,7 @@ void postgres_helper_free(struct postgres_helper **out)
     helper->ending = true;
     pthread_cond_broadcast(&helper->work);
     pthread_cond_broadcast(&helper->cancels_wait);
+    pthread_cond_broadcast(&helper->plans_wait);
     leave(helper);
 }
 
@@ -281,6 +333,18 @@ void postgres_helper_look_up(struct postgres_helper *helper)
     pthread_mutex_lock(&helper->lock);
     helper->look_up = helper->look_up || !helper->looking;
     pthread_cond_signal(&helper->work);
+    pthread_mutex_unlock(&helper->lock);
+}
+
+void postgres_helper_look_at_plans(struct postgres_helper *helper, const struct postgres_address *address,
+                                   uint32_t operations)
+{
+    pthread_mutex_lock(&helper->lock);
+    if (!helper->plans_looking && !helper->plans_looked) {
+        helper->plans_address = *address;
+        helper->plans_wanted = operations;
+        pthread_cond_signal(&helper->plans_wait);
+    }
     pthread_mutex_unlock(&helper->lock);
 }
 

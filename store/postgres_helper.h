@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: ISC
-// What would block the event loop of stayd-store, done by two threads: looking up names and bringing the
-// schema up to date by one, cancelling statements by the other. Used by the PostgreSQL service. Owns the
-// threads and what waits for them. Bounds: one look-up and one migration at a time, HELPER_CANCELS_MAX
-// cancellations (one more is dropped: the server's own statement_timeout ends that statement).
+// What would block the event loop of stayd-store, done by three threads: looking up names and bringing the
+// schema up to date by one, cancelling statements by another, looking at plans by the third. Used by the
+// PostgreSQL service. Owns the threads and what waits for them. Bounds: one look-up, one migration and one
+// look at plans at a time, HELPER_CANCELS_MAX cancellations (one more is dropped: the server's own
+// statement_timeout ends that statement).
 //
 // A thread may hang in a look-up or a connection for minutes: nobody waits for it, and at the end it is left
 // behind.
 #ifndef STORE_POSTGRES_HELPER_H
 #define STORE_POSTGRES_HELPER_H
 
+#include "store/eyes.h"
 #include "store/postgres_target.h"
 
 #include <ev.h>
@@ -33,6 +35,8 @@ enum postgres_migrated { POSTGRES_MIGRATED, POSTGRES_MIGRATE_AWAY, POSTGRES_MIGR
 struct postgres_helper_events {
     void (*on_addresses)(void *owner, const struct postgres_addresses *addresses);
     void (*on_migrated)(void *owner, enum postgres_migrated migrated, const char *why);
+    // EYES_OPERATIONS of them, or NULL: they could not be looked at.
+    void (*on_plans)(void *owner, const struct eyes_plan *plans);
 };
 
 struct postgres_helper;
@@ -50,6 +54,9 @@ void postgres_helper_cancel(struct postgres_helper *helper, PGcancel *cancel);
 // Between the two no thread reads the target.
 void postgres_helper_hold(struct postgres_helper *helper);
 void postgres_helper_let_go(struct postgres_helper *helper);
+// A connection of its own to this address, and the plans of these operations (a bit for each) over it.
+void postgres_helper_look_at_plans(struct postgres_helper *helper, const struct postgres_address *address,
+                                   uint32_t operations);
 // A connection of its own to this address, and the migrations over it.
 void postgres_helper_migrate(struct postgres_helper *helper, const struct postgres_address *address);
 

@@ -7,6 +7,7 @@
 // read whole, and rightly.
 #include "store/plan.h"
 
+#include "store/eyes_text.h"
 #include "store/plan_sample.h"
 #include "store/postgres_call.h"
 #include "store/schema.h"
@@ -197,6 +198,7 @@ static void blame(struct look *look, struct plan_finding *finding, struct view i
     int table = table_of_index(index, &sql);
     bool there = index_is_there(look, index);
     finding->holds = false;
+    finding->missing = !there;
     (void)snprintf(finding->why, sizeof(finding->why),
                    there ? "the index %.*s is not used" : "there is no index %.*s", (int)index.size,
                    (const char *)index.data);
@@ -281,6 +283,9 @@ static bool judge(struct look *look, enum statement statement, const PGresult *r
     if (ran) {
         judge_rows(finding, bytes_view(&plan));
     }
+    if (finding->plan[0] == '\0') {
+        eyes_text_plan(bytes_view(&plan), finding->plan, sizeof(finding->plan));
+    }
     bytes_release(&plan);
     return true;
 }
@@ -325,8 +330,14 @@ static bool look_generic(struct look *look, enum statement statement)
 out:
     PQclear(result);
     bytes_release(&text);
-    PQclear(PQexec(look->connection, "ROLLBACK"));
-    PQclear(PQexec(look->connection, "DEALLOCATE ALL"));
+    PQclear(
+        PQexec(look->connection, "DEALLOCATE stayd_check")); // in the transaction: a pooler may stand between
+    if (PQtransactionStatus(look->connection) == PQTRANS_INERROR) {
+        PQclear(PQexec(look->connection, "ROLLBACK"));
+        PQclear(PQexec(look->connection, "DEALLOCATE stayd_check"));
+    } else {
+        PQclear(PQexec(look->connection, "ROLLBACK"));
+    }
     return fine;
 }
 
@@ -437,6 +448,28 @@ bool postgres_plans_look(PGconn *connection, enum plan_depth depth, plan_found *
         }
     }
     PQclear(sample.result);
+    free(look);
+    return fine;
+}
+
+bool postgres_plans_expect(PGconn *connection, const bool wanted[static STATEMENTS], plan_found *found,
+                           void *owner, char *why, size_t why_size)
+{
+    struct look *look = calloc(1, sizeof(*look));
+    if (look == NULL) {
+        (void)snprintf(why, why_size, "out of memory");
+        return false;
+    }
+    *look = (struct look){.connection = connection, .why = why, .why_size = why_size};
+    bool fine = find_small(look);
+    for (enum statement i = 0; fine && i < STATEMENTS; i++) {
+        if (wanted[i] && statement_sql(DIALECT_POSTGRES, i) != NULL) {
+            fine = look_generic(look, i);
+            if (fine) {
+                found(owner, &look->findings[i]);
+            }
+        }
+    }
     free(look);
     return fine;
 }

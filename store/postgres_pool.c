@@ -223,11 +223,12 @@ void postgres_pool_run(struct postgres_service *service)
     show(service);
 }
 
-static void note_space(enum postgres_failure failure)
+static void note_space(struct postgres_service *service, enum postgres_failure failure, const char *text)
 {
     static uint32_t refused;
     if (failure == POSTGRES_FAILED_SPACE) {
         refused++;
+        postgres_events_disk_full(service, text);
     } else if (failure == POSTGRES_FINE && refused > 0) {
         log_event(LOG_INFO, "disk_has_space", "the server takes changes again, after %u refusals", refused);
         refused = 0;
@@ -242,7 +243,7 @@ static void take_answer(struct postgres_slot *slot, struct postgres_job *job, ui
     if (taken == POSTGRES_TAKEN) {
         if (slot->call.operation->access == STORE_WRITE) {
             stats_count(STATS_store_commits);
-            note_space(POSTGRES_FINE);
+            note_space(service, POSTGRES_FINE, "");
         }
         postgres_service_answer(service, job, &service->answer, slot->begun_ns, now_ns);
     } else if (taken == POSTGRES_AGAIN) {
@@ -258,7 +259,7 @@ static void take_failure(struct postgres_slot *slot, struct postgres_job *job, e
                          const char *text, uint64_t now_ns)
 {
     struct postgres_service *service = slot->service;
-    note_space(failure);
+    note_space(service, failure, text);
     if (failure != POSTGRES_FAILED_RACE) {
         postgres_failure_say(failure, slot->call.operation->name, text, now_ns / 1000000u);
     }
@@ -378,6 +379,7 @@ static void give_up(struct postgres_slot *slot, uint64_t now_ns)
     postgres_helper_cancel(service->helper, postgres_connection_cancel(&slot->connection));
     if (job != NULL) {
         stats_count(STATS_store_expired);
+        postgres_events_cancelled(service, slot->kind, now_ns - slot->begun_ns);
         postgres_failure_say(POSTGRES_FAILED_LATE, slot->call.operation->name, "no answer at its deadline",
                              now_ns / 1000000u);
         postgres_service_refuse(service, job, WIRE_STORE_UNAVAILABLE);

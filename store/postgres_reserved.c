@@ -118,10 +118,10 @@ static void take_identity(struct postgres_service *service, const PGresult *resu
         return;
     }
     const char *identity = PQgetvalue(result, 0, 1);
-    postgres_eyes_probed(clock_mono_ns() - service->reserved.asked_ns, PQgetvalue(result, 0, 2));
+    postgres_eyes_probed(service, clock_mono_ns() - service->reserved.asked_ns, PQgetvalue(result, 0, 2));
     bool other = strncmp(service->reserved.identity, identity, sizeof(service->reserved.identity) - 1) != 0;
+    postgres_events_server(service, other && service->reserved.identity[0] != '\0');
     if (other && service->reserved.identity[0] != '\0') {
-        stats_count(STATS_database_moved);
         log_event(LOG_WARNING, "database_replaced", "another server, or the same one started anew, answers");
         postgres_pool_replace_all(service);
     }

@@ -257,7 +257,10 @@ void postgres_service_look(struct postgres_service *service)
     if (fast != service->ticking_fast && !service->stopping) {
         service->ticking_fast = fast;
         service->tick.repeat = fast ? FAST_S : SLOW_S;
-        ev_timer_again(service->loop, &service->tick);
+        // Never put off: one that comes and goes all the time must not keep the clock from ticking.
+        if (fast && ev_timer_remaining(service->loop, &service->tick) > FAST_S) {
+            ev_timer_again(service->loop, &service->tick);
+        }
     }
     stats_set(STATS_store_queued, service->gate.waiting);
     stats_set(STATS_gate_waiting, service->gate.waiting);
@@ -275,6 +278,7 @@ static void on_tick(struct ev_loop *loop, ev_timer *watcher, int revents)
     postgres_attempt_tick(service, now_ns);
     postgres_reserved_tick(service, now_ns);
     postgres_journal_replay(service);
+    postgres_events_tick(service, now_ns);
     postgres_service_look(service);
 }
 
@@ -456,7 +460,8 @@ bool postgres_service_open(struct service **out, const struct postgres_settings 
                            struct ev_loop *loop, const struct service_events *events, void *owner,
                            char why[static TARGET_WHY_MAX])
 {
-    static const struct postgres_helper_events helper_events = {postgres_on_addresses, postgres_on_migrated};
+    static const struct postgres_helper_events helper_events = {postgres_on_addresses, postgres_on_migrated,
+                                                                postgres_on_plans};
     struct postgres_service *service = calloc(1, sizeof(*service));
     *out = NULL;
     if (service == NULL) {
@@ -490,6 +495,7 @@ bool postgres_service_open(struct service **out, const struct postgres_settings 
     gate_init(&service->gate, POSTGRES_KINDS, 0, POOL_WAITING_MAX, HOLD_US, TARGET_US, INTERVAL_US);
     postgres_pool_admit(service);
     postgres_reserved_init(service);
+    postgres_events_init(service);
     stats_set(STATS_store_available, 0);
     *out = &service->service;
     return true;

@@ -186,9 +186,19 @@ void postgres_eyes_ask(struct postgres_service *service, enum postgres_glance gl
 void postgres_eyes_take(struct postgres_service *service, enum postgres_glance glance,
                         enum postgres_failure failure, const PGresult *result);
 // A heartbeat was answered: what it took, and what of it the server says was its own.
-void postgres_eyes_probed(uint64_t took_ns, const char *server_us);
+void postgres_eyes_probed(struct postgres_service *service, uint64_t took_ns, const char *server_us);
 // Nothing can be seen.
 void postgres_eyes_close(struct postgres_service *service);
+
+// postgres_events.c: what stayd-watch is told
+void postgres_events_init(struct postgres_service *service);
+void postgres_events_tick(struct postgres_service *service, uint64_t now_ns);
+// Which server answers; `other` than before, or the same one started anew.
+void postgres_events_server(struct postgres_service *service, bool other);
+// A statement was cancelled at its deadline.
+void postgres_events_cancelled(struct postgres_service *service, uint32_t kind, uint64_t ran_ns);
+void postgres_events_disk_full(struct postgres_service *service, const char *text);
+void postgres_on_plans(void *service, const struct eyes_plan *plans);
 
 static inline struct postgres_service *postgres_service_of(struct service *service)
 {

@@ -246,8 +246,9 @@ static void without_prepared_statements_it_is_the_same(void **state)
     sql(seen, "BEGIN; LOCK TABLE accounts IN ACCESS EXCLUSIVE MODE");
     SUBMIT_FOR(seen, 300, 900, account_by_id, .id = testing_id('a', 1));
     UNTIL(seen, outcome_of(seen, 900) == WIRE_STORE_UNAVAILABLE);
-    UNTIL(seen, number(seen, "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'stayd %'"
-                             " AND state = 'active'") == 0); // the server has the limit, too
+    UNTIL(seen, number(seen, "SELECT pg_stat_clear_snapshot(); SELECT count(*) FROM pg_stat_activity"
+                             " WHERE application_name LIKE 'stayd %' AND state = 'active'") ==
+                    0); // the server has the limit, too
     sql(seen, "ROLLBACK");
 }
 
@@ -308,7 +309,8 @@ static void what_a_broken_connection_had_is_asked_again(void **state)
     for (uint32_t i = 0; i < 4; i++) {
         SUBMIT(seen, 10 + i, account_by_name, .name = VIEW("u1"));
     }
-    UNTIL(seen, number(seen, "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'") >= 1);
+    UNTIL(seen, number(seen, "SELECT pg_stat_clear_snapshot();"
+                             " SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'") >= 1);
     sql(seen, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'stayd %'");
     sql(seen, "ROLLBACK");
     UNTIL(seen, seen->answers == 5);

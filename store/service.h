@@ -27,6 +27,8 @@ struct service_events {
     void (*on_malformed)(void *owner);
     // After service_stop: nothing runs any more, what was open is closed.
     void (*on_stopped)(void *owner);
+    // Something that stayd-watch should know; NULL: nobody listens.
+    void (*on_event)(void *owner, const struct wire_event *event);
 };
 
 struct service;
