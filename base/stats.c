@@ -116,6 +116,7 @@ static void page_begin(struct stats_page *page, enum stats_role role, uint32_t i
             atomic_store_explicit(&page->counter[i], 0, memory_order_relaxed);
         }
     }
+    atomic_fetch_add_explicit(&page->counter[STATS_process_starts], 1, memory_order_relaxed);
     atomic_store_explicit(&page->flight.class, STATS_CLASS_none, memory_order_relaxed);
     atomic_store_explicit(&page->started_ns, monotonic_ns(), memory_order_relaxed);
     atomic_store_explicit(&page->pid, (uint32_t)getpid(), memory_order_relaxed);

@@ -16,7 +16,7 @@
 
 enum {
     STATS_MAGIC = 0x73746179, // "stay"
-    STATS_FORMAT = 3,
+    STATS_FORMAT = 4,
     STATS_OCTAVES = 41,    // histograms tell values apart up to 2^41 (37 minutes in ns)
     STATS_SUB_BUCKETS = 8, // per octave: at most 12.5 % wide
     STATS_BUCKETS = (STATS_OCTAVES - 2) * STATS_SUB_BUCKETS,
@@ -94,6 +94,7 @@ enum {
     X(process_descriptors_max, gauge, "process_descriptors", "state=\"max\"", "File descriptors of the process, and its limit") \
     X(process_threads, gauge, "process_threads", "", "Threads of the process") \
     X(process_processor_us, counter, "process_processor_seconds", "", "Processor time of the process and of those before it") \
+    X(process_starts, counter, "process_starts", "", "Times the process was started") \
     X(log_lines, counter, "log_lines", "", "Log lines written") \
     X(log_lines_dropped, counter, "log_lines_dropped", "", "Log lines lost because standard error was full") \
     X(checks_valid, counter, "checks", "answer=\"valid\"", "Session checks by answer") \
@@ -113,6 +114,7 @@ enum {
     X(connections_idle_closed, counter, "connections_idle_closed", "", "Connections closed for being idle") \
     X(tls_handshakes_done, counter, "tls_handshakes", "outcome=\"done\"", "TLS handshakes by outcome") \
     X(tls_handshakes_failed, counter, "tls_handshakes", "outcome=\"failed\"", "TLS handshakes by outcome") \
+    X(tls_certificate_expiry_s, gauge, "tls_certificate_expiry_timestamp_seconds", "", "Unix time at which the certificate in use ends") \
     X(core_asked, counter, "core_requests", "outcome=\"asked\"", "Requests to core by outcome") \
     X(core_timed_out, counter, "core_requests", "outcome=\"timed_out\"", "Requests to core by outcome") \
     X(core_unreachable, counter, "core_requests", "outcome=\"unreachable\"", "Requests to core by outcome") \
@@ -410,8 +412,8 @@ extern struct stats_page *stats_here;
 
 // Lifecycle.
 // Maps the page in `fd` (STATS_PAGE_SIZE bytes) for writing and makes it this process's page: fills in role,
-// index, pid, build id and loaded modules, keeps counters, clears gauges, flight and crash. False when it
-// cannot be mapped.
+// index, pid, build id and loaded modules, keeps counters, counts the start, clears gauges, flight and crash.
+// False when it cannot be mapped.
 [[nodiscard]] bool stats_attach(int fd, enum stats_role role, uint32_t index);
 // Maps another process's page for reading; NULL when it cannot be mapped. Unmap with stats_unmap.
 const struct stats_page *stats_map(int fd);

@@ -44,6 +44,7 @@ int store_restore(struct cli *cli);
 int incident_list(struct cli *cli);
 int incident_show(struct cli *cli);
 int server_status(struct cli *cli);
+int live_top(struct cli *cli);
 int load_storm(struct cli *cli);
 int drill_play(struct cli *cli);
 int program_version(struct cli *cli);

@@ -91,6 +91,13 @@ const struct command commands[] = {
     {"status", NULL, "", 0, 0, 0, server_status, "say whether stayd works, and what it holds", NULL,
      "stayctl status\n"
      "stayctl status --json | jq .sessions\n"},
+    {"top", NULL, "", 0, 0, T(once) | T(interval), live_top, "show what goes on now, drawn again each second",
+     "Rates and times by class of request, where the time goes, how full everything is, processes, and what\n"
+     "is wrong if something is. q quits. Without a terminal one screen is printed. NO_COLOR is honoured.",
+     "stayctl top\n"
+     "stayctl top --interval 5s\n"
+     "stayctl top --once | head -8\n"
+     "stayctl top --json | jq .classes.login\n"},
     {"storm", NULL, "URL", 1, 1,
      T(rate) | T(mix) | T(duration) | T(steps) | T(ramp) | T(spike) | T(uniform) | T(users) | T(names) |
          T(password_file) | T(accounts) | T(sessions) | T(prepare) | T(signed_in) | T(sources) |

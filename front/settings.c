@@ -148,6 +148,8 @@ struct settings *settings_new(const struct wire_front_config *config, const char
     }
     if (*error == NULL && config->tls_certificate.size > 0) {
         settings->tls = tls_context_new(config->tls_certificate, config->tls_key, error);
+    } else if (*error == NULL) {
+        stats_set(STATS_tls_certificate_expiry_s, 0);
     }
     if (*error == NULL) {
         write_page_headers(settings);

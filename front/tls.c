@@ -4,6 +4,8 @@
 // 2. Session tickets carry no early data: a replayed request would be one.
 #include "front/tls.h"
 
+#include "base/stats.h"
+
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
@@ -67,6 +69,17 @@ static int choose_protocol(SSL *ssl, const unsigned char **out, unsigned char *o
     return SSL_TLSEXT_ERR_OK;
 }
 
+// For those who are to be told before it ends.
+static void note_expiry(SSL_CTX *ssl)
+{
+    struct tm end;
+    const X509 *leaf = SSL_CTX_get0_certificate(ssl);
+    if (leaf != NULL && ASN1_TIME_to_tm(X509_get0_notAfter(leaf), &end) == 1) {
+        time_t end_s = timegm(&end);
+        stats_set(STATS_tls_certificate_expiry_s, end_s > 0 ? (uint64_t)end_s : 1);
+    }
+}
+
 struct tls_context *tls_context_new(struct view certificate, struct view key, const char **error)
 {
     // No openssl.cnf: a sandboxed process opens no file, also when TLS comes with a reload.
@@ -93,6 +106,7 @@ struct tls_context *tls_context_new(struct view certificate, struct view key, co
         *error = "tls_key is not the certificate's key";
         goto failed;
     }
+    note_expiry(ssl);
     context->ssl = ssl;
     return context;
 failed:

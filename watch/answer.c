@@ -47,13 +47,15 @@ void answer_body(const struct asked *asked, struct view type)
 void answer_page(const struct asked *asked)
 {
     answer(asked, VIEW("text/html; charset=utf-8"),
-           VIEW("default-src 'none'; style-src 'self'; frame-ancestors 'none'; base-uri 'none'"));
+           VIEW("default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; "
+                "form-action 'none'; frame-ancestors 'none'; base-uri 'none'"));
 }
 
 void answer_nothing_here(const struct asked *asked)
 {
-    answer_problem(asked, 404, VIEW("There is nothing here."),
-                   VIEW("There are /, /metrics, /incidents, /livez, /readyz."), 0);
+    answer_problem(
+        asked, 404, VIEW("There is nothing here."),
+        VIEW("There are /, /top.json, /metrics, /incidents, /runbooks, /review.json, /livez, /readyz."), 0);
 }
 
 void answer_method_refused(const struct asked *asked, struct view allow)

@@ -17,7 +17,7 @@ struct asked {
 
 // Sends what a route has written into ops->body.
 void answer_body(const struct asked *asked, struct view type);
-// The same for a page: it may have the style sheet of these pages.
+// The same for a page: it may have the style sheet and the script of these pages.
 void answer_page(const struct asked *asked);
 // An error (RFC 9457).
 void answer_problem(const struct asked *asked, unsigned status, struct view title, struct view detail,

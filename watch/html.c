@@ -2,19 +2,6 @@
 // Pieces of the ops listener's pages. Runs in stayd-watch.
 #include "watch/html.h"
 
-const struct view html_style =
-    VIEW(":root{color-scheme:light dark;font:15px/1.5 system-ui,sans-serif}"
-         "body{margin:0 auto;max-width:60rem;padding:1.5rem 1rem}"
-         "nav a{margin-right:1rem}"
-         "h1{font-size:1.5rem;margin:.2rem 0}h2{font-size:1.05rem;margin:1.8rem 0 .4rem}"
-         ".wide{overflow-x:auto}table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}"
-         "th,td{text-align:left;padding:.3rem .9rem .3rem 0;border-bottom:1px solid #8884;white-space:nowrap}"
-         "td.n,th.n{text-align:right}"
-         ".state{font-weight:600}.up{color:#18794e}.silent,.absent{color:#c62a2f}.starting{color:#946800}"
-         "@media(prefers-color-scheme:dark){.up{color:#3dd68c}.silent,.absent{color:#ff9592}.starting{color:#"
-         "ffca16}}"
-         "footer{margin-top:2rem;opacity:.75}");
-
 void html_text(struct bytes *out, struct view text)
 {
     for (size_t i = 0; i < text.size; i++) {
@@ -45,15 +32,19 @@ void html_cstr(struct bytes *out, const char *text)
 void html_begin(struct bytes *out, const char *title, unsigned refresh_s)
 {
     bytes_append_view(out, VIEW("<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n"
-                                "<meta name=\"viewport\" content=\"width=device-width\">\n"));
+                                "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n"));
     if (refresh_s > 0) {
-        bytes_append_format(out, "<meta http-equiv=\"refresh\" content=\"%u\">\n", refresh_s);
+        bytes_append_format(out,
+                            "<noscript><meta http-equiv=\"refresh\" content=\"%u\"></noscript>\n"
+                            "<script src=\"/ops.js\" defer></script>\n",
+                            refresh_s);
     }
     bytes_append_view(out, VIEW("<title>"));
     html_cstr(out, title);
     bytes_append_view(out, VIEW(" · stayd</title>\n<link rel=\"stylesheet\" href=\"/ops.css\">\n"
                                 "<nav><a href=\"/\">State</a><a href=\"/incidents\">Incidents</a>"
-                                "<a href=\"/metrics\">Metrics</a></nav>\n<main>\n<h1>"));
+                                "<a href=\"/runbooks\">Runbooks</a><a href=\"/metrics\">Metrics</a></nav>\n"
+                                "<p id=\"stale\" role=\"status\"></p>\n<main>\n<h1>"));
     html_cstr(out, title);
     bytes_append_view(out, VIEW("</h1>\n"));
 }

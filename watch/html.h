@@ -1,15 +1,12 @@
 // SPDX-License-Identifier: ISC
-// A little HTML for the ops listener's pages: plain, server-rendered, without scripts. Used by stayd-watch.
-// Owns nothing.
+// A little HTML for the ops listener's pages: plain and server-rendered. Used by stayd-watch. Owns nothing.
 #ifndef WATCH_HTML_H
 #define WATCH_HTML_H
 
 #include "base/bytes.h"
 
-// The style sheet of these pages, served at /ops.css.
-extern const struct view html_style;
-
-// Up to and with the heading; `refresh_s` 0: the page stays as it is.
+// Up to and with the heading; `refresh_s` 0: the page stays as it is. Else /ops.js keeps it fresh, or,
+// without scripts, it loads itself again.
 void html_begin(struct bytes *out, const char *title, unsigned refresh_s);
 void html_end(struct bytes *out);
 // Escaped for text and for attributes in double quotes.

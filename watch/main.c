@@ -25,7 +25,10 @@ static void on_sample(struct ev_loop *loop, ev_timer *timer, int revents)
     (void)loop;
     (void)timer;
     (void)revents;
+    struct watched_now now = watched_now();
     saturation_sample(&process.ops.saturation, &process.watched);
+    top_take(&process.ops.top, &process.watched, &now);
+    history_take(&process.ops.history, &process.watched, top_sums(&process.ops.top), &now);
 }
 
 static void on_look(struct ev_loop *loop, ev_timer *timer, int revents)
@@ -99,6 +102,18 @@ static bool take_config(void *context, struct view packet, bool again)
     return view_to_cstr(config.version, self->watched.version, sizeof(self->watched.version));
 }
 
+static void open_history(struct watch_process *self, int folder)
+{
+    unsigned rows = 0;
+    if (history_open(&self->ops.history, folder, &rows)) {
+        log_event(LOG_INFO, "history_opened", "%u minutes of the last five weeks", rows);
+    } else {
+        log_event(LOG_WARNING, "history_not_kept",
+                  "incidents/.history can't be opened: \"stayctl review\" will "
+                  "know nothing of the past");
+    }
+}
+
 static bool take_memory(void *context, const struct wire_memory *memory, int fd)
 {
     struct watch_process *self = context;
@@ -110,6 +125,7 @@ static bool take_memory(void *context, const struct wire_memory *memory, int fd)
     }
     if (memory->kind == WIRE_MEMORY_DIRECTORY) {
         incidents_open(&self->incidents, fd);
+        open_history(self, fd);
         return true;
     }
     if (memory->kind == WIRE_MEMORY_CONTROL) {
@@ -134,6 +150,7 @@ static bool run(void *context)
 {
     struct watch_process *self = context;
     watched_add(&self->watched, STATS_ROLE_watch, child_index(), stats_here);
+    static_assert(SATURATION_SAMPLE_MS == TOP_STEP_S * 1000);
     ev_timer_init(&self->sample, on_sample, SATURATION_SAMPLE_MS / 1000.0, SATURATION_SAMPLE_MS / 1000.0);
     ev_timer_start(child_loop(), &self->sample);
     ev_timer_init(&self->look, on_look, CACHES_LOOK_MS / 1000.0, CACHES_LOOK_MS / 1000.0);
@@ -145,6 +162,7 @@ static void drain(void *context, uint32_t deadline_ms)
 {
     struct watch_process *self = context;
     (void)deadline_ms;
+    history_release(&self->ops.history);
     if (self->server.loop != NULL) {
         server_release(&self->server);
     }

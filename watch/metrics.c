@@ -23,6 +23,8 @@ static const struct {
     {"process_descriptors", EVERYONE},
     {"process_threads", EVERYONE},
     {"process_processor_seconds", EVERYONE},
+    {"process_starts", EVERYONE | ROLE(supervisor)},
+    {"tls_certificate_expiry_timestamp_seconds", 0},
     {"arrivals", ROLE(front)},
     {"refused", ROLE(front)},
     {"sources_distinct", ROLE(front)},

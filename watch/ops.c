@@ -3,30 +3,60 @@
 #include "watch/ops.h"
 
 #include "watch/answer.h"
-#include "watch/html.h"
-#include "watch/state_page.h"
+#include "watch/file.h"
+#include "watch/live_page.h"
+#include "watch/runbooks.h"
 
 void ops_init(struct ops *ops, const struct watched *watched, const struct incidents *incidents)
 {
     *ops = (struct ops){.watched = watched, .incidents = incidents};
+    top_init(&ops->top);
+    history_init(&ops->history);
     bytes_init(&ops->body, METRICS_SIZE_MAX);
 }
 
 void ops_release(struct ops *ops)
 {
     bytes_release(&ops->body);
+    history_release(&ops->history);
 }
 
-static void state(const struct asked *asked)
+static void live(const struct asked *asked)
 {
-    state_page_write(&asked->ops->body, asked->ops->watched, asked->now);
+    const struct ops *ops = asked->ops;
+    live_page_write(&asked->ops->body, &ops->top, ops->watched, &ops->saturation, asked->now);
     answer_page(asked);
 }
 
-static void style(const struct asked *asked)
+static void top(const struct asked *asked)
 {
-    bytes_append_view(&asked->ops->body, html_style);
-    answer_body(asked, VIEW("text/css; charset=utf-8"));
+    const struct ops *ops = asked->ops;
+    top_write_json(&asked->ops->body, &ops->top, ops->watched, &ops->saturation, VIEW(""), asked->now);
+    answer_body(asked, VIEW("application/json"));
+}
+
+// The style and the script of these pages.
+static void asset(const struct asked *asked)
+{
+    const struct file *file = file_find(view_from(asked->request->path, 1));
+    bool style = view_equal(asked->request->path, VIEW("/ops.css"));
+    bytes_append_view(&asked->ops->body, file->data);
+    answer_body(asked, style ? VIEW("text/css; charset=utf-8") : VIEW("text/javascript; charset=utf-8"));
+}
+
+static void runbooks(const struct asked *asked)
+{
+    runbooks_list(&asked->ops->body);
+    answer_page(asked);
+}
+
+static void runbook(const struct asked *asked)
+{
+    if (runbooks_read(asked->rest, &asked->ops->body)) {
+        answer_page(asked);
+    } else {
+        answer_nothing_here(asked);
+    }
 }
 
 static void metrics(const struct asked *asked)
@@ -81,14 +111,18 @@ static const struct route {
     enum stats_class class;
     void (*answer)(const struct asked *asked);
 } routes[] = {
-    {VIEW("/"), false, STATS_CLASS_page, state},
+    {VIEW("/"), false, STATS_CLASS_page, live},
+    {VIEW("/top.json"), false, STATS_CLASS_control, top},
     {VIEW("/metrics"), false, STATS_CLASS_control, metrics},
     {VIEW("/livez"), false, STATS_CLASS_health, alive},
     {VIEW("/readyz"), false, STATS_CLASS_health, ready},
     {VIEW("/incidents"), false, STATS_CLASS_page, incidents},
     {VIEW("/incidents.json"), false, STATS_CLASS_control, incident_records},
     {VIEW("/incidents/"), true, STATS_CLASS_page, incident},
-    {VIEW("/ops.css"), false, STATS_CLASS_asset, style},
+    {VIEW("/runbooks"), false, STATS_CLASS_page, runbooks},
+    {VIEW("/runbooks/"), true, STATS_CLASS_page, runbook},
+    {VIEW("/ops.css"), false, STATS_CLASS_asset, asset},
+    {VIEW("/ops.js"), false, STATS_CLASS_asset, asset},
 };
 
 static const struct route *find(struct view path)

@@ -7,8 +7,10 @@
 
 #include "http/parse.h"
 #include "http/write.h"
+#include "watch/history.h"
 #include "watch/incidents.h"
 #include "watch/metrics.h"
+#include "watch/top.h"
 #include "watch/watched.h"
 
 #define OPS_ANSWER_MAX (METRICS_SIZE_MAX + 65536)
@@ -19,7 +21,9 @@ enum ops_door { OPS_DOOR_LISTENER, OPS_DOOR_CONTROL };
 struct ops {
     const struct watched *watched;
     const struct incidents *incidents;
-    struct saturation saturation; // sampled by the process
+    struct saturation saturation; // sampled by the process, as is
+    struct top top;
+    struct history history;
     struct http_date date;
     struct bytes body; // reused
 };
