@@ -72,6 +72,9 @@ struct signal_row {
 };
 extern const struct signal_row signal_rows[SIGNAL_COUNT];
 
+// What is not known: a quiet NAN, as a double.
+#define SERIES_UNKNOWN __builtin_nan("")
+
 struct series; // large
 
 // NULL without memory.
@@ -95,6 +98,10 @@ double series_total(const struct series *series, enum signal signal, struct wind
 // One value for each `step_ms` of the window, oldest first; returns how many.
 unsigned series_points(const struct series *series, enum signal signal, struct window window,
                        uint32_t step_ms, float *out, unsigned out_max);
+
+// The same between each sample and the next, without looking for moments: quick over a long window.
+unsigned series_each(const struct series *series, enum signal signal, struct window window, float *out,
+                     unsigned out_max);
 
 // A database operation: STATS_statement_account_by_name + operation.
 struct series_operation {

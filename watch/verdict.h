@@ -18,7 +18,7 @@ enum {
     VERDICT_TO_DO_MAX = 6,
     VERDICT_RULED_OUT_MAX = 24,
     VERDICT_LINE_SIZE = 320,
-    VERDICT_TEXT_SIZE = 2049,
+    VERDICT_TEXT_SIZE = 4097,
 };
 
 enum verdict_state {

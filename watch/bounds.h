@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: ISC
+// Every number that detection goes by, in one place; those of the causes stand in watch/causes.def. Used by
+// stayd-watch. docs/diagnosis.md says why each is what it is.
+#ifndef WATCH_BOUNDS_H
+#define WATCH_BOUNDS_H
+
+// ---- change-points (watch/changes.c) ----------------------------------------------------------------------
+#define CHANGE_BASELINE_MS 60000  // what was usual: the median of so long,
+#define CHANGE_RECENT_MS   1500   // without the newest,
+#define CHANGE_POINTS_MIN  50     // and of at least so many tenths of a second that had something in them
+#define CHANGE_SLACK       1.0    // Page's k: a deviation up to this is drift
+#define CHANGE_CLAMP       8.0    // one tenth of a second counts at most so much
+#define CHANGE_ALARM       12.0   // Page's h
+#define CHANGE_CONFIRM_MS  600    // the mean of so long must confirm it
+#define CHANGE_EVENTS_MIN  4      // and so many requests stand behind it
+#define CHANGE_LASTS       0.6    // over when it falls below so much of what raised it
+#define CHANGE_ADOPT_MS    900000 // what stays for so long is the new usual
+
+// ---- objectives (watch/detect.c): 99.9 % of requests answered within a second
+// ------------------------------
+#define BURN_BUDGET        0.001
+#define BURN_FAST_SHARE    0.10 // of a class, over BURN_FAST_MS,
+#define BURN_FAST_MS       1000
+#define BURN_FAST_MIN      5    // and at least so many,
+#define BURN_CONFIRM_SHARE 0.02 // and still over 10 s
+#define BURN_CONFIRM_MS    10000
+#define BURN_THIN_SHARE    0.30 // where few come: over 10 s
+#define BURN_THIN_MIN      5
+#define BURN_HOUR_RATE     14.4 // times the budget, over 5 minutes and an hour
+#define BURN_HOUR_MIN      30
+#define BURN_HOURS_RATE    6.0 // over 30 minutes and 6 hours
+#define BURN_HOURS_MIN     60
+#define BURN_STILL_S       30 // a long burn counts while it goes on
+
+// ---- invariants
+// ---------------------------------------------------------------------------------------------
+#define HEARTBEAT_OLD_MS    1000.0 // they come every 250 ms
+#define HEARTBEAT_UPTIME_S  3.0
+#define AFTER_GAP_MS        3000 // a machine that slept: everyone seems silent
+#define CLOCK_STEP_MS       1000.0
+#define STUCK_MS            1500
+#define STUCK_ARRIVALS_MIN  3
+#define LOCK_HELD_MS        300
+#define LOCK_WAITING_MS     1500
+#define LOCK_WAITING        0.9
+#define DISK_FREE_MIN       16777216.0
+#define REFUSED_SHARE       0.05 // arrivals count as a symptom when so many of them are sent away
+#define EVENT_LASTS_MS      1000 // an event counts as a symptom for so long
+#define STATEMENT_FACTOR    4.0
+#define STATEMENT_RISE_MS   15.0
+#define STATEMENT_CALLS_MIN 3
+
+// ---- growth without end
+// -------------------------------------------------------------------------------------
+#define LEAK_SECONDS         20
+#define LEAK_UPTIME_S        30.0
+#define LEAK_BYTES_MIN       (24.0 * 1048576)
+#define LEAK_DESCRIPTORS_MIN 40.0
+#define LEAK_SHARE_MIN       0.15 // of what it had
+#define LEAK_RISING_MIN      0.80 // of the steps
+#define DESCRIPTORS_FULL     0.90
+
+// ---- the scene of a diagnosis (watch/scene.c) -----------------------------------------------------------
+#define BEFORE_MS         30000 // what was usual: so long before the onset,
+#define BEFORE_GAP_MS     400   // without the last moments, as the onset may be a little late
+#define SHORTLY_MS        8000  // arrivals are compared with shorter ago, as they come in waves
+#define NOW_MIN_MS        300
+#define NOW_MAX_MS        2000
+#define JUMP_MS           600 // a step in arrivals shows within so long
+#define JUMP_BEFORE_MS    1500
+#define JUMP_BACK_MS      60000
+#define HEAVY_SOURCE_RATE 2.0 // a second: people are slower
+#define FACT_BEFORE_MS    3000
+#define FACT_FRESH_MS     8000
+#define OWN_CHANGE_MS     120000
+
+// ---- the diagnosis (watch/diagnosis.c)
+// ---------------------------------------------------------------------
+#define LOOK_EVERY_MS    200
+#define ESTABLISHED_MS   400   // a cause must have held for so long, unless it was seen itself
+#define EXPIRES_MS       10000 // and is dropped when it has not held for so long while another does
+#define UNKNOWN_AFTER_MS 3000  // then "unknown" is said
+#define SHARE_MIN        0.06  // with less, a cause is not named
+#define SURE_WEIGHT      4.0   // as a factor of 55
+
+// ---- opening and closing
+// ------------------------------------------------------------------------------------
+#define CLOSE_AFTER_MS 5000  // all is well for so long
+#define ONSET_BACK_MS  15000 // an onset lies at most so far before it was noticed
+#define ONSET_MOVES_MS 3000  // and is made earlier for so long
+
+#endif
