@@ -3,6 +3,8 @@
 // 1. A window begins with the newest sample that is old enough, so that it is at least as long as asked for
 //    while there is history; rates divide by the real time between the two samples.
 // 2. Nothing known is NAN, never 0.
+#include "watch/series.h"
+
 #include "watch/series_ring.h"
 
 #include <math.h>
