@@ -152,8 +152,7 @@ static bool is_stuck(const struct series *series)
         arrived += series_total(series, coming[i], window);
     }
     double answered = series_total(series, SIGNAL_logins_answered_all, window) +
-                      series_total(series, SIGNAL_changes_answered_all, window) +
-                      series_total(series, SIGNAL_misses, window);
+                      series_total(series, SIGNAL_changes_answered_all, window);
     return arrived >= STUCK_ARRIVALS_MIN && answered <= 0 &&
            series_value(series, SIGNAL_core_waiting, window) >= 1 && series_gap_ms_ago(series) > AFTER_GAP_MS;
 }
