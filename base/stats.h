@@ -272,7 +272,9 @@ enum {
     X(machine_pressure_io_us, counter, "machine_pressure_seconds", "resource=\"io\"", "Time in which something had to wait for a processor or for a disk, as the kernel says (PSI, some)") \
     X(disk_free_bytes, gauge, "disk_bytes", "state=\"free\"", "Space of the file system of data_dir") \
     X(disk_size_bytes, gauge, "disk_bytes", "state=\"size\"", "Space of the file system of data_dir") \
-    X(wall_minus_mono_ms, gauge, "clock_offset_milliseconds", "", "The clock minus the time since the machine was started: it changes when the clock is set")
+    X(machine_threads_used, gauge, "machine_threads", "state=\"used\"", "Threads of the machine or of the control group, and how many there may be") \
+    X(machine_threads_limit, gauge, "machine_threads", "state=\"limit\"", "Threads of the machine or of the control group, and how many there may be") \
+    X(wall_minus_mono_ms, gauge, "clock_offset_seconds", "", "The clock minus the time since the machine was started: it changes when the clock is set")
 
 // Histograms of time in nanoseconds: identifier, family, labels, help.
 #define STATS_HISTOGRAMS(X) \
@@ -291,6 +293,8 @@ enum {
     X(stage_hash_wait, "stage_seconds", "stage=\"hash_wait\"", "Time spent in one stage of a change") \
     X(stage_hash, "stage_seconds", "stage=\"hash\"", "Time spent in one stage of a change") \
     X(stage_key, "stage_seconds", "stage=\"key\"", "Time spent in one stage of a change") \
+    X(stage_transit, "stage_seconds", "stage=\"transit\"", "Time spent in one stage of a change") \
+    X(stage_return, "stage_seconds", "stage=\"return\"", "Time spent in one stage of a change") \
     X(stage_write, "stage_seconds", "stage=\"write\"", "Time spent in one stage of a change") \
     X(stage_residual, "stage_seconds", "stage=\"residual\"", "Time spent in one stage of a change") \
     X(loop_turn, "loop_turn_seconds", "", "Time the event loop worked between two waits")
@@ -423,9 +427,19 @@ void stats_unmap(const struct stats_page *page);
 // True when the page was written by the same format.
 [[nodiscard]] bool stats_page_fits(const struct stats_page *page);
 
+// Of a build that is to show what counting costs, fronts don't count (-Dinstruments=false).
+#ifdef STATS_OFF
+enum { STATS_ON = false };
+#else
+enum { STATS_ON = true };
+#endif
+
 // Writing, one thread per page.
 static inline void stats_add(enum stats_counter counter, uint64_t by)
 {
+    if (!STATS_ON) {
+        return;
+    }
     _Atomic uint64_t *cell = &stats_here->counter[counter];
     atomic_store_explicit(cell, atomic_load_explicit(cell, memory_order_relaxed) + by, memory_order_relaxed);
 }
@@ -437,6 +451,9 @@ static inline void stats_count(enum stats_counter counter)
 
 static inline void stats_set(enum stats_counter gauge, uint64_t value)
 {
+    if (!STATS_ON) {
+        return;
+    }
     atomic_store_explicit(&stats_here->counter[gauge], value, memory_order_relaxed);
 }
 
@@ -448,6 +465,9 @@ static inline void stats_subtract(enum stats_counter gauge, uint64_t by)
 // Writing from several threads.
 static inline void stats_add_shared(enum stats_counter counter, uint64_t by)
 {
+    if (!STATS_ON) {
+        return;
+    }
     atomic_fetch_add_explicit(&stats_here->counter[counter], by, memory_order_relaxed);
 }
 
@@ -462,6 +482,9 @@ static inline enum stats_answer stats_answer_of(unsigned status)
 // One request answered with an HTTP status (0: closed without an answer).
 static inline void stats_request(enum stats_class class, unsigned status)
 {
+    if (!STATS_ON) {
+        return;
+    }
     _Atomic uint64_t *cell = &stats_here->request[class][stats_answer_of(status)];
     atomic_store_explicit(cell, atomic_load_explicit(cell, memory_order_relaxed) + 1, memory_order_relaxed);
 }
@@ -482,6 +505,9 @@ uint64_t stats_bucket_end(unsigned bucket);
 
 static inline void stats_time(enum stats_histogram histogram, uint64_t duration_ns)
 {
+    if (!STATS_ON) {
+        return;
+    }
     struct stats_times *times = &stats_here->times[histogram];
     _Atomic uint64_t *cell = &times->bucket[stats_bucket(duration_ns)];
     atomic_store_explicit(cell, atomic_load_explicit(cell, memory_order_relaxed) + 1, memory_order_relaxed);
@@ -496,6 +522,9 @@ void stats_time_shared(enum stats_histogram histogram, uint64_t duration_ns);
 // after it was answered or parked. Source: struct id16, IPv6 or v4-mapped; NULL when there is none.
 static inline void stats_flight_begin(enum stats_class class, const struct id16 *source)
 {
+    if (!STATS_ON) {
+        return;
+    }
     uint64_t half[2] = {0, 0};
     if (source != NULL) {
         __builtin_memcpy(half, source->byte, sizeof half);
@@ -508,6 +537,9 @@ static inline void stats_flight_begin(enum stats_class class, const struct id16 
 
 static inline void stats_flight_end(void)
 {
+    if (!STATS_ON) {
+        return;
+    }
     atomic_store_explicit(&stats_here->flight.class, (uint32_t)STATS_CLASS_none, memory_order_relaxed);
 }
 

@@ -2,6 +2,8 @@
 """The figures that bench/run prints. Each is a function of a Run that yields results."""
 import json
 import os
+import re
+import shutil
 import signal
 import statistics
 import subprocess
@@ -157,6 +159,37 @@ def check_10m(run_):
     value, reference = (statistics.median(pair[side]["ns"] for pair in pairs) / 1000 for side in (0, 1))
     yield result("check_10m", value, "us of CPU", "<= 1.3 x with 1,000 sessions", ratio <= 1.3, reference, ratio,
                  f"ratio of each pair {spread(ratios)}; {many.notes}")
+
+
+# ---- instructions of a check
+
+
+def instructions(folder, count):
+    """Of one check in the front's own code, by callgrind: those of twice as many less those of once."""
+    totals = []
+    for number in (count, 2 * count):
+        done = subprocess.run(["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", "--toggle-collect=turn",
+                               os.path.join(folder, "bench", "bench_instruments"), str(number)],
+                              capture_output=True, text=True, check=False)
+        collected = re.search(r"Collected : (\d+)", done.stderr)
+        if done.returncode != 0 or collected is None:
+            raise RuntimeError(f"callgrind: {done.stderr.strip()[-200:]}")
+        totals.append(int(collected.group(1)))
+    return (totals[1] - totals[0]) / count
+
+
+def check_instruments(_):
+    if shutil.which("valgrind") is None:
+        raise RuntimeError("needs valgrind (tools/deps bench)")
+    plain = os.path.join(BUILD, "without-instruments")
+    if not os.path.exists(os.path.join(plain, "build.ninja")):
+        subprocess.run(["meson", "setup", plain, "-Dinstruments=false", "-Dtests=true"], cwd=os.path.dirname(BUILD),
+                       check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(["ninja", "-C", plain, "bench/bench_instruments"], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(["ninja", "-C", BUILD, "bench/bench_instruments"], check=True, stdout=subprocess.DEVNULL)
+    value, reference = instructions(BUILD, 2000), instructions(plain, 2000)
+    yield result("check_instruments", value, "instructions", "<= 1.05 x without instruments", value <= 1.05 * reference,
+                 reference, value / reference, "user code of the front for one check on a connection that stands")
 
 
 # ---- memory
@@ -392,5 +425,6 @@ def kills(run_):
 
 
 # In this order. Those that share a seeded server lie together.
-FIGURES = {"idle_memory": idle_memory, "start": start_time, "check_cpu": check_cpu, "logins": logins,
+FIGURES = {"idle_memory": idle_memory, "start": start_time, "check_cpu": check_cpu,
+           "check_instruments": check_instruments, "logins": logins,
            "check_during_logins": checks_during_logins, "kill": kills, "memory": memory, "check_10m": check_10m}

@@ -8,6 +8,9 @@
 
 #include "core/flow.h"
 
+#include "base/stats.h"
+#include "wire/event.h"
+
 #include <sodium.h>
 
 // Of the gate before hashing: a first guess at one hash; what may stand before it, and for how long a burst
@@ -137,6 +140,19 @@ void core_random(struct core *core, void *out, size_t size)
 bool core_say(struct core *core, enum wire_role role, uint16_t index, const struct bytes *packet)
 {
     return !packet->failed && core->port.send(core->port.owner, role, index, bytes_view(packet));
+}
+
+void core_tell_watch(struct core *core, const struct wire_event *event)
+{
+    struct bytes packet;
+    struct wire_event said = *event;
+    said.mono_ns = core->now.mono_ns;
+    said.role = STATS_ROLE_core;
+    bytes_init(&packet, WIRE_PACKET_MAX);
+    if (event_encode(&packet, &said)) {
+        (void)core_say(core, WIRE_WATCH, 0, &packet);
+    }
+    bytes_release(&packet);
 }
 
 // ---- peers
@@ -287,12 +303,37 @@ static struct flow *waiting_flow(struct core *core, uint64_t id, enum wire_role 
     return flow->active && flow->step != NULL && flow->id == id && flow->asked == role ? flow : NULL;
 }
 
+// Who answered says how long it waited and worked; the rest of the time the messages were under way, or
+// nobody was there to answer.
+static void keep_times(struct core *core, struct flow *flow, const struct answer *answer)
+{
+    uint32_t took_us = (uint32_t)((core->now.mono_ns - flow->asked_ns) / 1000);
+    uint64_t said_us = 0;
+    if (answer->arrived && flow->asked == WIRE_STORE) {
+        said_us = (uint64_t)answer->store.wait_us + answer->store.run_us + answer->store.commit_us;
+    } else if (answer->arrived && flow->asked == WIRE_HASH) {
+        said_us = (uint64_t)answer->hash.wait_us + answer->hash.hash_us;
+        core->counters.hash_waits++;
+        core->counters.hash_wait_us += answer->hash.wait_us;
+    } else if (answer->arrived) { // stayd-key does nothing slow and says nothing of it
+        flow->key_us += took_us;
+        return;
+    }
+    if (said_us <= took_us) { // else: it was asked twice, and this is the first answer's
+        flow->pool_us += answer->store.wait_us;
+        flow->statement_us += answer->store.run_us;
+        flow->commit_us += answer->store.commit_us;
+        flow->hash_wait_us += answer->hash.wait_us;
+        flow->hash_us += answer->hash.hash_us;
+        took_us -= (uint32_t)said_us;
+    }
+    flow->transit_us += took_us;
+}
+
 static void answer_flow(struct core *core, struct flow *flow, const struct answer *answer)
 {
     flow_step step = flow->step;
-    uint32_t took_us = (uint32_t)((core->now.mono_ns - flow->asked_ns) / 1000);
-    flow->store_us += flow->asked == WIRE_STORE ? took_us : 0;
-    flow->key_us += flow->asked == WIRE_KEY ? took_us : 0;
+    keep_times(core, flow, answer);
     flow->step = NULL;
     wipe(flow->question.data, flow->question.size);
     bytes_reset(&flow->question);
@@ -437,6 +478,18 @@ static void deadlines(struct core *core)
     }
 }
 
+static void show_guesses(struct core *core)
+{
+    if (core->now_ms < core->guesses_next_ms) {
+        return;
+    }
+    core->guesses_next_ms = core->now_ms + GUESSES_EVERY_MS;
+    struct guesses_now now = guesses_now(&core->guesses, core->now_ms);
+    core->counters.guess_accounts = now.accounts;
+    core->counters.guess_sources = now.sources;
+    core->counters.guess_unknown = now.unknown;
+}
+
 void core_tick(struct core *core, struct core_time now)
 {
     take_time(core, now);
@@ -444,6 +497,7 @@ void core_tick(struct core *core, struct core_time now)
     flow_gate_turn(core);
     pressure_tick(core);
     upkeep(core);
+    show_guesses(core);
     core->counters.gate_waiting = core->hash_gate.waiting;
     core->counters.tombstones = core->tombstones.count;
     core->counters.ends_pending = sessions_pending_count(core->tables);

@@ -49,6 +49,8 @@ struct core_settings {
     X(sessions_ended) X(sessions_expired) X(lookups_found) X(lookups_none) \
     X(lookups_failed) X(tombstones) X(ends_pending) X(gate_waiting) \
     X(gate_refused) X(gate_expired) X(gate_entered) \
+    X(gate_waits) X(gate_wait_us) X(hash_waits) X(hash_wait_us) \
+    X(guess_accounts) X(guess_sources) X(guess_unknown) \
     X(cache_throttles_hits) X(cache_throttles_misses) X(cache_throttles_evictions) X(cache_throttles_entries)
 // clang-format on
 struct core_counters {

@@ -297,12 +297,33 @@ static void drain_rings(void)
     }
 }
 
+// Core counts from its own start, the page for stayd's life: counters grow by what is new, gauges are as they
+// are.
+static void publish_counters(void)
+{
+    static const enum stats_counter row[] = {
+#define X(name) STATS_##name,
+        CORE_COUNTERS(X)
+#undef X
+    };
+    enum { ROWS = sizeof(row) / sizeof(row[0]) };
+    static uint64_t shown[ROWS];
+    uint64_t now[ROWS];
+    static_assert(sizeof(now) == sizeof(struct core_counters));
+    memcpy(now, core_counters(shell.core), sizeof(now));
+    for (size_t i = 0; i < ROWS; i++) {
+        if (stats_counter_row(row[i])->kind == STATS_KIND_counter) {
+            stats_add(row[i], now[i] - shown[i]);
+        } else {
+            stats_set(row[i], now[i]);
+        }
+        shown[i] = now[i];
+    }
+}
+
 static void publish(void)
 {
-    const struct core_counters *counters = core_counters(shell.core);
-#define X(name) stats_set(STATS_##name, counters->name);
-    CORE_COUNTERS(X)
-#undef X
+    publish_counters();
     if (shell.ticks++ % TABLE_STATS_TICKS == 0) {
         struct sessions_counts counts;
         sessions_writer_counts(&shell.writer, &counts);

@@ -120,9 +120,12 @@ static void reply(struct core *core, struct flow *flow, enum wire_outcome outcom
                                                         .answered_ns = core->now.mono_ns,
                                                         .gate_us = flow->gate_us,
                                                         .key_us = flow->key_us,
-                                                        .store_us = flow->store_us,
+                                                        .pool_us = flow->pool_us,
+                                                        .statement_us = flow->statement_us,
+                                                        .commit_us = flow->commit_us,
                                                         .hash_wait_us = flow->hash_wait_us,
                                                         .hash_us = flow->hash_us,
+                                                        .transit_us = flow->transit_us,
                                                         .rows = rows});
         core_say(core, flow->client, flow->client_index, &packet);
         wipe(packet.data, packet.size);
@@ -214,10 +217,18 @@ static uint64_t gate_deadline_us(const struct core *core, const struct flow *flo
     return (end_ms < flow->deadline_ms ? end_ms : flow->deadline_ms) * 1000;
 }
 
+static void gate_waited(struct core *core, struct flow *flow)
+{
+    uint32_t waited_us = (uint32_t)((core->now.mono_ns - flow->gate_entered_ns) / 1000);
+    flow->gate_us += waited_us;
+    core->counters.gate_waits++;
+    core->counters.gate_wait_us += waited_us;
+}
+
 static void go_on(struct core *core, struct flow *flow)
 {
     flow_step then = flow->then;
-    flow->gate_us += (uint32_t)((core->now.mono_ns - flow->gate_entered_ns) / 1000);
+    gate_waited(core, flow);
     core->counters.gate_entered++;
     then(core, flow, NULL);
 }
@@ -283,7 +294,7 @@ void flow_gate_turn(struct core *core)
     do {
         while ((ticket = gate_drop(&core->hash_gate, now_us(core))) != NULL) {
             struct flow *flow = flow_of(ticket);
-            flow->gate_us += (uint32_t)((core->now.mono_ns - flow->gate_entered_ns) / 1000);
+            gate_waited(core, flow);
             core->counters.gate_expired++;
             hash_busy(core, flow, ticket->class);
         }

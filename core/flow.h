@@ -15,6 +15,7 @@
 #include "base/gate.h"
 #include "core/admission.h"
 #include "core/core.h"
+#include "core/guesses.h"
 #include "core/throttle.h"
 #include "core/tombstone.h"
 
@@ -133,7 +134,8 @@ struct flow {
     uint8_t end_outcome; // enum wire_store_outcome of the end
     struct id16 end_selector, end_account;
     uint32_t end_epoch;
-    uint32_t gate_us, key_us, store_us, hash_wait_us, hash_us;
+    // where its time went, all questions together
+    uint32_t gate_us, key_us, pool_us, statement_us, commit_us, hash_wait_us, hash_us, transit_us;
 };
 
 // One kind of request under early refusal (pressure.c).
@@ -147,7 +149,7 @@ struct core_peer {
     uint32_t serial; // changes with every new channel
 };
 
-enum { AUDIT_REFUSALS_MAX = 2000, UNSURE_MAX = 64 };
+enum { AUDIT_REFUSALS_MAX = 2000, UNSURE_MAX = 64, PENALTIES_TOLD_MAX = 32 };
 
 struct core {
     struct core_settings settings;
@@ -176,6 +178,13 @@ struct core {
     uint64_t started_s;
 
     struct throttle *throttle;
+    struct guesses guesses;
+    uint64_t guesses_next_ms;
+    struct {
+        uint64_t source; // a keyed hash of it; 0: free
+        uint64_t until_ms;
+    } penalty_told[PENALTIES_TOLD_MAX]; // watch was told of them
+    uint32_t penalties_told;
     struct tombstones tombstones;
     struct gate hash_gate; // classes: enum hash_class
     bool gate_turning;
@@ -331,6 +340,8 @@ void audit_flush(struct core *core);
 void core_random(struct core *core, void *out, size_t size);
 bool core_say(struct core *core, enum wire_role role, uint16_t index, const struct bytes *packet);
 void core_tell_fronts(struct core *core);
+// An event for stayd-watch, of now and of core; one that can't be sent is lost.
+void core_tell_watch(struct core *core, const struct wire_event *event);
 uint64_t wall_s(const struct core *core);
 
 // Handlers (one a message), by file.

@@ -9,7 +9,10 @@
 //    (the gate refused it, hashing was away, a deadline passed): flow_end does that.
 #include "core/flow.h"
 
+#include "base/log.h"
+#include "base/network.h"
 #include "core/names.h"
+#include "wire/event.h"
 
 #define DEVICE_DATA      (16 + 8 + 4)
 #define DEVICE_MAC       16
@@ -85,6 +88,53 @@ static struct view known_name(const struct flow *flow)
     return flow->has_account ? flow->account.name : VIEW("");
 }
 
+// By the account's name, whatever the throttle's key is of.
+static void note_guess(struct core *core, struct flow *flow)
+{
+    struct throttle_key account = throttle_key_of(core->throttle, THROTTLE_ACCOUNT, guessed_name(flow));
+    guesses_note(&core->guesses, account.half[1], flow->key_source.half[1], !flow->has_account, core->now_ms);
+}
+
+#define PENALTY_TOLD_MS 60000
+
+static bool penalty_was_told(const struct core *core, uint64_t source)
+{
+    for (uint32_t i = 0; i < PENALTIES_TOLD_MAX; i++) {
+        if (core->penalty_told[i].source == source && core->now_ms < core->penalty_told[i].until_ms) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// Its network for the incident's file only: a /24, or a /48 of IPv6.
+static void network_text(struct id16 source, char text[64])
+{
+    char address[46];
+    bool v4 = network_is_v4(source);
+    memset(source.byte + (v4 ? 15 : 6), 0, v4 ? 1 : 10);
+    log_address_text(source, address);
+    (void)snprintf(text, 64, "%s/%s", address, v4 ? "24" : "48");
+}
+
+// Once a minute for each source that has to wait; with more of them than are remembered, at times again.
+static void tell_penalty(struct core *core, const struct flow *flow, uint32_t wait_ms)
+{
+    char network[64];
+    uint64_t source = flow->key_source.half[0];
+    if (penalty_was_told(core, source)) {
+        return;
+    }
+    uint32_t place = core->penalties_told++ % PENALTIES_TOLD_MAX;
+    core->penalty_told[place].source = source;
+    core->penalty_told[place].until_ms = core->now_ms + PENALTY_TOLD_MS;
+    network_text(flow->origin.source, network);
+    core_tell_watch(core, &(struct wire_event){.kind = WIRE_EVENT_PENALTY,
+                                               .a = (wait_ms + 999) / 1000,
+                                               .text = VIEW("a source whose log-ins were wrong too often"),
+                                               .more = view_of_cstr(network)});
+}
+
 static void throttle_step(struct core *core, struct flow *flow)
 {
     uint8_t cookie[DEVICE_DATA + DEVICE_MAC];
@@ -97,9 +147,11 @@ static void throttle_step(struct core *core, struct flow *flow)
     uint32_t source_ms = throttle_wait_ms(core->throttle, THROTTLE_SOURCE, flow->key_source, core->now_ms);
     if (!flow->device_known && source_ms > wait_ms) { // a known device is not slowed by its neighbours
         wait_ms = source_ms;
+        tell_penalty(core, flow, source_ms);
     }
     if (wait_ms > 0) {
         core->counters.logins_throttled++;
+        note_guess(core, flow);
         audit(core, flow, "login", known_name(flow), "throttled", VIEW(""));
         flow_throttled(core, flow, wait_ms);
         return;
@@ -135,8 +187,6 @@ static void rehashed(struct core *core, struct flow *flow, const struct answer *
 static void hashed(struct core *core, struct flow *flow, const struct answer *answer)
 {
     const struct wire_hash_reply *hash = &answer->hash;
-    flow->hash_wait_us = hash->wait_us;
-    flow->hash_us = hash->hash_us;
     flow_leave_gate(core, flow, hash->hash_us > 0);
     if (hash->verdict == WIRE_HASH_UNAVAILABLE) {
         core->counters.logins_unavailable++;
@@ -145,6 +195,7 @@ static void hashed(struct core *core, struct flow *flow, const struct answer *an
     }
     if (hash->verdict != WIRE_HASH_OK || !flow->has_account || flow->account.phc.size == 0) {
         flow_guess_failed(core, flow);
+        note_guess(core, flow);
         login_refused(core, flow, WIRE_WRONG_CREDENTIALS);
         return;
     }

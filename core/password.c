@@ -61,8 +61,6 @@ static void store_password(struct core *core, struct flow *flow, struct view phc
 static void new_hashed(struct core *core, struct flow *flow, const struct answer *answer)
 {
     const struct wire_hash_reply *hash = &answer->hash;
-    flow->hash_wait_us += hash->wait_us;
-    flow->hash_us += hash->hash_us;
     flow_leave_gate(core, flow, hash->hash_us > 0);
     if (hash->verdict == WIRE_HASH_WEAK || hash->verdict == WIRE_HASH_BAD) {
         flow_refuse_view(core, flow, WIRE_WEAK_PASSWORD,
@@ -89,8 +87,6 @@ static void hash_new(struct core *core, struct flow *flow, const struct answer *
 static void current_verified(struct core *core, struct flow *flow, const struct answer *answer)
 {
     const struct wire_hash_reply *hash = &answer->hash;
-    flow->hash_wait_us = hash->wait_us;
-    flow->hash_us = hash->hash_us;
     if (hash->verdict == WIRE_HASH_UNAVAILABLE) {
         flow_unavailable(core, flow, core->hash.up ? WIRE_HASH_BUSY : WIRE_HASH_DOWN, 1);
     } else if (hash->verdict != WIRE_HASH_OK || flow->account.phc.size == 0) {

@@ -153,8 +153,6 @@ static void add_account(struct core *core, struct flow *flow, struct view phc)
 static void hashed(struct core *core, struct flow *flow, const struct answer *answer)
 {
     const struct wire_hash_reply *hash = &answer->hash;
-    flow->hash_wait_us = hash->wait_us;
-    flow->hash_us = hash->hash_us;
     flow_leave_gate(core, flow, hash->hash_us > 0);
     if (hash->verdict == WIRE_HASH_WEAK) {
         register_refused(core, flow, WIRE_WEAK_PASSWORD, hash->advice);

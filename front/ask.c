@@ -19,6 +19,7 @@
 
 #define QUEUE_MAX_BYTES (4 * 1024 * 1024)
 #define TABLE_SIZE      (ASKS_MAX * 2)
+#define TURN_MAX_S      1.0 // of the loop
 
 struct asks {
     struct channel core;
@@ -89,6 +90,16 @@ static void say(struct asks *asks, struct ask *ask)
 static const struct wire_reply unavailable = {
     .outcome = WIRE_UNAVAILABLE, .reason = WIRE_STARTING, .retry_after_s = 1};
 
+// When the loop woke up in this turn, which is when the request was found to be there. libev remembers it as
+// wall time only; what a clock that was set makes of it is not believed.
+static uint64_t turn_began_ns(const struct front *front, uint64_t now_ns)
+{
+    struct timespec wall;
+    clock_gettime(CLOCK_REALTIME, &wall);
+    double ago_s = (double)wall.tv_sec + (double)wall.tv_nsec / 1e9 - ev_now(front->loop);
+    return ago_s > 0 && ago_s < TURN_MAX_S ? now_ns - (uint64_t)(ago_s * 1e9) : now_ns;
+}
+
 struct ask *ask_new(struct exchange *exchange, const char *name, ask_done done)
 {
     struct front *front = exchange->front;
@@ -102,6 +113,7 @@ struct ask *ask_new(struct exchange *exchange, const char *name, ask_done done)
         ask = calloc(1, sizeof(*ask));
     }
     if (ask == NULL) {
+        stats_count(STATS_refused_busy);
         struct wire_reply busy = unavailable;
         busy.reason = WIRE_BUSY;
         struct answer_error error = answer_error_of(&busy);
@@ -113,9 +125,10 @@ struct ask *ask_new(struct exchange *exchange, const char *name, ask_done done)
     ask->due = front->wheel.now + ASK_DEADLINE_MS / WHEEL_TICK_MS;
     ask->hold_due = front->wheel.now + ASK_HOLD_MS / WHEEL_TICK_MS;
     ask->sent_ns = clock_mono_ns();
+    ask->ready_ns = front->ready_ns != 0 ? front->ready_ns : ask->sent_ns;
     ask->accepted_ns = exchange->intake != NULL && exchange->intake->accepted_ns != 0
                            ? exchange->intake->accepted_ns
-                           : ask->sent_ns;
+                           : turn_began_ns(front, ask->ready_ns);
     ask->exchange.trace = exchange_trace(exchange);
     ask->exchange.settings = settings_hold(exchange->settings);
     ask->exchange.body = NULL;
@@ -179,15 +192,18 @@ void ask_follow(struct ask *ask, struct ask *leader)
     leader->followers = ask;
 }
 
-static uint64_t us(uint64_t from_ns, uint64_t to_ns)
+static uint64_t passed(uint64_t from_ns, uint64_t to_ns)
 {
-    return from_ns == 0 || to_ns < from_ns ? 0 : (to_ns - from_ns) / 1000;
+    return from_ns == 0 || to_ns < from_ns ? 0 : to_ns - from_ns;
 }
 
-static void stage(struct log_line *line, const char *key, enum stats_histogram histogram, uint64_t took_us)
+// One stage of one request: in its line, in the histograms, and in the sum of what is explained.
+static void stage(struct log_line *line, const char *key, enum stats_histogram histogram, uint64_t took_ns,
+                  uint64_t *explained_ns)
 {
-    log_u64(line, key, took_us);
-    stats_time(histogram, took_us * 1000);
+    log_u64(line, key, took_ns / 1000);
+    stats_time(histogram, took_ns);
+    *explained_ns += took_ns;
 }
 
 // Names that core knows. What was typed into the name field is none before it is granted: it may be a
@@ -206,15 +222,55 @@ static void log_names(struct log_line *line, const struct ask *ask, const struct
     }
 }
 
+// From the first byte of the request to the last of the answer. What core did not use for questions it spent
+// on deciding; what no stage explains is the residual. A request that core never took has no more than a
+// front.
+static void log_stages(struct log_line *line, const struct ask *ask, const struct wire_reply *reply,
+                       uint64_t answered_ns, uint64_t written_ns)
+{
+    const struct {
+        const char *key;
+        enum stats_histogram histogram;
+        uint64_t took_us;
+    } inner[] = {
+        {"gate_us", STATS_TIME_stage_gate_wait, reply->gate_us},
+        {"pool_us", STATS_TIME_stage_pool_wait, reply->pool_us},
+        {"statement_us", STATS_TIME_stage_statement, reply->statement_us},
+        {"commit_us", STATS_TIME_stage_commit, reply->commit_us},
+        {"key_us", STATS_TIME_stage_key, reply->key_us},
+        {"hash_wait_us", STATS_TIME_stage_hash_wait, reply->hash_wait_us},
+        {"hash_us", STATS_TIME_stage_hash, reply->hash_us},
+        {"transit_us", STATS_TIME_stage_transit, reply->transit_us},
+    };
+    uint64_t explained_ns = 0;
+    uint64_t total_ns = passed(ask->accepted_ns, written_ns);
+    uint64_t in_core_ns = passed(reply->received_ns, reply->answered_ns);
+    bool taken = reply->received_ns != 0;
+    stage(line, "accept_us", STATS_TIME_stage_accept, passed(ask->accepted_ns, ask->ready_ns), &explained_ns);
+    stage(line, "parse_us", STATS_TIME_stage_parse, passed(ask->ready_ns, ask->sent_ns), &explained_ns);
+    stage(line, "queue_us", STATS_TIME_stage_front_queue,
+          passed(ask->sent_ns, taken ? reply->received_ns : answered_ns), &explained_ns);
+    uint64_t before_ns = explained_ns;
+    for (size_t i = 0; i < sizeof(inner) / sizeof(inner[0]); i++) {
+        stage(line, inner[i].key, inner[i].histogram, inner[i].took_us * 1000, &explained_ns);
+    }
+    uint64_t asking_ns = explained_ns - before_ns;
+    stage(line, "core_us", STATS_TIME_stage_core, in_core_ns > asking_ns ? in_core_ns - asking_ns : 0,
+          &explained_ns);
+    stage(line, "return_us", STATS_TIME_stage_return, passed(reply->answered_ns, answered_ns), &explained_ns);
+    stage(line, "write_us", STATS_TIME_stage_write, passed(answered_ns, written_ns), &explained_ns);
+    uint64_t residual_ns = total_ns > explained_ns ? total_ns - explained_ns : explained_ns - total_ns;
+    log_u64(line, "residual_us", residual_ns / 1000);
+    stats_time(STATS_TIME_stage_residual, residual_ns);
+    log_u64(line, "total_us", total_ns / 1000);
+}
+
 // One line for every change: who, what, how it ended, and where the time went.
 static void log_change(const struct ask *ask, const struct wire_reply *reply, uint64_t answered_ns,
                        uint64_t written_ns)
 {
     static const char *const outcomes[] = {"none", "granted", "refused", "unavailable"};
     struct log_line line;
-    uint64_t inner =
-        (uint64_t)reply->gate_us + reply->key_us + reply->store_us + reply->hash_wait_us + reply->hash_us;
-    uint64_t core_us = us(reply->received_ns, reply->answered_ns);
     log_begin(&line, reply->outcome == WIRE_UNAVAILABLE ? LOG_WARNING : LOG_INFO, ask->name);
     log_id(&line, "request", ask->exchange.trace);
     log_names(&line, ask, reply);
@@ -224,17 +280,7 @@ static void log_change(const struct ask *ask, const struct wire_reply *reply, ui
         log_text(&line, "reason", wire_reason_name((enum wire_reason)reply->reason));
     }
     log_u64(&line, "status", ask->exchange.status);
-    stage(&line, "parse_us", STATS_TIME_stage_parse, us(ask->accepted_ns, ask->sent_ns));
-    stage(&line, "queue_us", STATS_TIME_stage_front_queue, us(ask->sent_ns, reply->received_ns));
-    stage(&line, "core_us", STATS_TIME_stage_core, core_us > inner ? core_us - inner : 0);
-    stage(&line, "gate_us", STATS_TIME_stage_gate_wait, reply->gate_us);
-    stage(&line, "key_us", STATS_TIME_stage_key, reply->key_us);
-    stage(&line, "store_us", STATS_TIME_stage_statement, reply->store_us);
-    stage(&line, "hash_wait_us", STATS_TIME_stage_hash_wait, reply->hash_wait_us);
-    stage(&line, "hash_us", STATS_TIME_stage_hash, reply->hash_us);
-    stage(&line, "return_us", STATS_TIME_stage_residual, us(reply->answered_ns, answered_ns));
-    stage(&line, "write_us", STATS_TIME_stage_write, us(answered_ns, written_ns));
-    log_u64(&line, "total_us", us(ask->accepted_ns, written_ns));
+    log_stages(&line, ask, reply, answered_ns, written_ns);
     log_end(&line);
 }
 

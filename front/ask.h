@@ -45,8 +45,8 @@ struct ask {
     uint32_t flags; // the handler's own
     uint32_t due;   // ticks
     uint32_t hold_due;
-    uint64_t accepted_ns, sent_ns;
-    struct bytes packet; // kept until it needs no sending any more
+    uint64_t accepted_ns, ready_ns, sent_ns; // first byte came; request was whole; asked
+    struct bytes packet;                     // kept until it needs no sending any more
     struct view kept[KEPT_COUNT];
     uint8_t *kept_data;
     struct ask *previous, *next;

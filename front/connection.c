@@ -166,6 +166,7 @@ static bool refuse_penalised(struct exchange *exchange)
     if (left == 0) {
         return false;
     }
+    stats_count(STATS_refused_penalty);
     struct answer_error error = {.status = 429,
                                  .type = "penalised",
                                  .title = "This address is refused for a while",
@@ -186,7 +187,12 @@ static void handle_ready(struct connection *connection, struct intake *intake, u
         exchange.class = route_class(exchange.route, intake->request.method);
         stats_flight_begin(exchange.class, &exchange.client);
         uint64_t began = exchange.class == STATS_CLASS_check ? 0 : clock_mono_ns();
+        if (began != 0) {
+            route_count_arrival(&exchange);
+        }
+        connection->front->ready_ns = began;
         route_handle(&exchange);
+        connection->front->ready_ns = 0;
         if (began != 0 && exchange.answered) {
             stats_time(STATS_TIME_other, clock_mono_ns() - began);
         }

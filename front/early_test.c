@@ -69,6 +69,33 @@ static void what_core_cannot_take_is_refused_before_it_is_read(void **state)
     close(client);
 }
 
+// What comes is counted before it is refused, once each.
+static void what_comes_is_counted(void **state)
+{
+    (void)state;
+    uint64_t logins = stats_read(stats_here, STATS_logins_arrived);
+    uint64_t sign_ups = stats_read(stats_here, STATS_registrations_arrived);
+    uint64_t changes = stats_read(stats_here, STATS_changes_arrived);
+    rig_core_connect(&rig);
+    core_says(65535, 65535, WIRE_HASH_BUSY, 1);
+    int client = rig_connect(&rig);
+    rig_has(rig_ask(&rig, client, API("login")), "HTTP/1.1 503 ");
+    rig_has(rig_ask(&rig, client, API("login")), "HTTP/1.1 503 ");
+    rig_has(rig_ask(&rig, client, API("register")), "HTTP/1.1 503 ");
+    rig_has(rig_ask(&rig, client, API("password")), "HTTP/1.1 ");
+    rig_has(rig_ask(&rig, client, "GET /login HTTP/1.1\r\nHost: a\r\n\r\n"), "HTTP/1.1 200 ");
+    rig_has(rig_ask(&rig, client, "GET /auth/check HTTP/1.1\r\nHost: a\r\n\r\n"), "HTTP/1.1 401 ");
+    assert_int_equal(stats_read(stats_here, STATS_logins_arrived), logins + 2);
+    assert_int_equal(stats_read(stats_here, STATS_registrations_arrived), sign_ups + 1);
+    assert_int_equal(stats_read(stats_here, STATS_changes_arrived), changes + 1);
+    assert_int_equal(crowd_distinct(&rig.front.crowd), 1);
+    rig_pass(&rig, 2000);
+    crowd_tick(&rig.front.crowd, front_mono_s(&rig.front));
+    assert_int_equal(stats_read(stats_here, STATS_sources_distinct), 1);
+    assert_int_equal(crowd_distinct(&rig.front.crowd), 0); // another second began
+    close(client);
+}
+
 static void another_sites_page_learns_nothing(void **state)
 {
     (void)state;
@@ -159,6 +186,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
     const struct CMUnitTest tests[] = {
         TEST(what_core_cannot_take_is_refused_before_it_is_read),
+        TEST(what_comes_is_counted),
         TEST(another_sites_page_learns_nothing),
         TEST(a_share_is_refused_and_told_to_come_at_different_times),
         TEST(the_page_keeps_what_was_typed_but_the_password),

@@ -273,7 +273,7 @@ static void judge(struct exchange *exchange, const struct dialect *dialect)
 static void sampled(struct exchange *exchange, const struct dialect *dialect)
 {
     static unsigned count;
-    if (++count % TIMED_EVERY != 0) {
+    if (!STATS_ON || ++count % TIMED_EVERY != 0) {
         judge(exchange, dialect);
         return;
     }

@@ -24,6 +24,7 @@ static void on_tick(struct ev_loop *loop, ev_timer *timer, int revents)
     wheel_tick(&front->wheel, connection_expire);
     asks_tick(front);
     early_tick(front);
+    crowd_tick(&front->crowd, front_mono_s(front));
     listeners_tick(front);
     if (front->page.capacity > PAGE_KEEP_BYTES) {
         bytes_release(&front->page);
@@ -38,6 +39,7 @@ bool front_init(struct front *front, struct ev_loop *loop, const struct settings
     *front = (struct front){.loop = loop, .settings = settings};
     randombytes_buf(&front->trace_seed, sizeof(front->trace_seed));
     wheel_init(&front->wheel);
+    crowd_init(&front->crowd, front->trace_seed);
     bytes_init(&front->out, FRONT_OUT_MAX);
     bytes_init(&front->page, PAGES_SIZE_MAX);
     if (!sources_init(&front->sources, front->trace_seed) || !asks_init(front) || !lookups_init(front) ||

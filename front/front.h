@@ -3,6 +3,7 @@
 #ifndef FRONT_FRONT_H
 #define FRONT_FRONT_H
 
+#include "front/crowd.h"
 #include "front/settings.h"
 #include "front/sources.h"
 #include "front/wheel.h"
@@ -39,12 +40,15 @@ struct front {
     uint32_t connection_count;
     struct wheel wheel;
     struct sources sources;
+    struct crowd crowd;
     uint32_t penalties_until_s; // no source is refused after this
 
     struct asks *asks;
     struct lookups *lookups;
     struct arrivals *arrivals;
 
+    uint64_t
+        ready_ns; // monotonic: when the request being handled was whole; 0: it is a check, or there is none
     struct bytes out;  // what one connection is about to be sent
     struct bytes page; // a page being made
     struct http_date date;

@@ -213,10 +213,14 @@ enum exchange_session lookup_session(struct exchange *exchange)
         return EXCHANGE_ANONYMOUS;
     }
     stats_count(STATS_cache_unknown_tokens_misses);
+    stats_count(STATS_lookups_arrived);
+    crowd_note(&front->crowd, exchange->client);
     if (asks_crowded(front)) {
+        stats_count(STATS_refused_busy);
         return EXCHANGE_UNKNOWN;
     }
     if (!sources_take_miss(&front->sources, exchange->client, front_mono_s(front))) {
+        stats_count(STATS_refused_source);
         return EXCHANGE_MISSES_SPENT;
     }
     struct ask *ask = ask_new(exchange, "session_lookup", on_answer);

@@ -7,6 +7,7 @@
 #include "front/api.h"
 #include "front/ask.h"
 #include "front/forward_auth.h"
+#include "front/intake.h"
 #include "front/pages_admin.h"
 #include "front/pages_routes.h"
 
@@ -98,6 +99,36 @@ enum stats_class route_class(const struct route *route, enum http_method method)
     bool looks = method == HTTP_GET || method == HTTP_HEAD;
     bool page = route->style == ROUTE_PAGE && route->class != STATS_CLASS_asset;
     return looks && page && route_is_known(route) ? STATS_CLASS_page : route->class;
+}
+
+void route_count_arrival(struct exchange *exchange)
+{
+    enum stats_counter counter = STATS_changes_arrived;
+    switch ((unsigned)exchange->class) {
+    case STATS_CLASS_login:
+        counter = STATS_logins_arrived;
+        break;
+    case STATS_CLASS_register:
+        counter = STATS_registrations_arrived;
+        break;
+    case STATS_CLASS_logout:
+    case STATS_CLASS_password:
+    case STATS_CLASS_setup:
+    case STATS_CLASS_session:
+    case STATS_CLASS_account:
+    case STATS_CLASS_admin:
+        if (exchange->intake->request.method == HTTP_POST ||
+            exchange->intake->request.method == HTTP_DELETE) {
+            break;
+        }
+        return;
+    default:
+        return;
+    }
+    if (!exchange->intake->looked_up) { // else: it was counted before it waited
+        stats_count(counter);
+        crowd_note(&exchange->front->crowd, exchange->client);
+    }
 }
 
 const struct route *route_find(struct view path)

@@ -10,6 +10,9 @@ const struct route *route_find(struct view path);
 bool route_is_known(const struct route *route);
 // What a request of that method counts as: looking at a page changes nothing, whatever the page is for.
 enum stats_class route_class(const struct route *route, enum http_method method);
+// Counts what costs more than a check that the table answers (log-ins, sign-ups, other changes) as it comes,
+// refused or not, once. Look-ups: lookup.c.
+void route_count_arrival(struct exchange *exchange);
 // Answers the exchange, or leaves it waiting for core.
 void route_handle(struct exchange *exchange);
 // The route of what could not be read.

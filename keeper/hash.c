@@ -57,7 +57,10 @@ static void on_start(void *context)
 static void on_task(struct crew_task *task, void *context)
 {
     (void)context;
-    job_run((struct job *)task);
+    struct job *job = (struct job *)task;
+    stats_add_shared(STATS_hash_started, 1);
+    job_run(job);
+    stats_add_shared(STATS_hash_busy_us, job->hash_us);
 }
 
 static void on_done(void *context)

@@ -92,7 +92,7 @@ static void refuse(struct operation *operation, enum wire_store_outcome outcome)
     store_answer_init(&answer);
     store_answer_set(&answer, outcome, WIRE_CONFLICT_NONE);
     bytes_reset(&operation->reply);
-    store_answer_encode(&answer, op, 0, 0, &operation->reply);
+    store_answer_encode(&answer, op, 0, 0, 0, &operation->reply);
     store_answer_release(&answer);
 }
 

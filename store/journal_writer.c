@@ -8,6 +8,7 @@
 
 #include "base/crash.h"
 #include "base/fault.h"
+#include "store/syncs.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -151,7 +152,9 @@ static void trim(int file)
 
 static bool sync_file(struct journal_writer *writer)
 {
+    uint64_t begun_ns = clock_mono_ns();
     bool fine = fdatasync(writer->file) == 0;
+    syncs_count(begun_ns);
     if (FAULT("journal_sync")) {
         errno = EIO;
         fine = false;

@@ -235,7 +235,7 @@ bool store_memory_apply(struct store_memory *store, struct view packet, struct b
     struct store_answer answer;
     store_answer_init(&answer);
     bool whole = store_head(packet, &op, &deadline_ms) && store_memory_answer(store, packet, &answer) &&
-                 store_answer_encode(&answer, op, 0, 0, reply);
+                 store_answer_encode(&answer, op, 0, 0, 0, reply);
     store_answer_release(&answer);
     return whole;
 }

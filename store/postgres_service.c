@@ -62,7 +62,7 @@ void postgres_service_answer(struct postgres_service *service, struct postgres_j
     count_outcome(answer->outcome);
     bytes_reset(&service->packet);
     if (job->generation == service->generation &&
-        store_answer_encode(answer, job->op, (uint32_t)(wait_ns / 1000), (uint32_t)(run_ns / 1000),
+        store_answer_encode(answer, job->op, (uint32_t)(wait_ns / 1000), (uint32_t)(run_ns / 1000), 0,
                             &service->packet)) {
         service->events->on_answer(service->owner, bytes_view(&service->packet));
         wipe(service->packet.data, service->packet.size);

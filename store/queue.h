@@ -14,7 +14,7 @@ struct store_job {
     uint64_t sequence;   // order of arrival
     uint64_t generation; // of the core that asked
     uint64_t queued_ns, deadline_ns;
-    uint32_t wait_us, run_us;
+    uint32_t wait_us, run_us, commit_us;
     bool malformed;
     struct store_answer answer;
     size_t size;

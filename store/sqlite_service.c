@@ -222,7 +222,7 @@ static void answer(struct sqlite_service *service, const struct store_job *job)
 {
     struct bytes packet;
     bytes_init(&packet, WIRE_PACKET_MAX);
-    if (store_answer_encode(&job->answer, job->op, job->wait_us, job->run_us, &packet)) {
+    if (store_answer_encode(&job->answer, job->op, job->wait_us, job->run_us, job->commit_us, &packet)) {
         service->events->on_answer(service->owner, bytes_view(&packet));
     }
     wipe(packet.data, packet.size);

@@ -100,6 +100,7 @@ static void run_batch(struct sqlite_service *service, struct store_job *batch)
 {
     struct store_sqlite *store = service->writer;
     uint64_t begun_ns = clock_mono_ns();
+    uint32_t commit_us = 0;
     enum store_failure failure = store_sqlite_begin(store);
     for (struct store_job *job = batch; job != NULL; job = job->next) {
         job->wait_us = (uint32_t)((begun_ns - job->queued_ns) / 1000);
@@ -117,15 +118,17 @@ static void run_batch(struct sqlite_service *service, struct store_job *batch)
     if (failure == STORE_FINE) {
         uint64_t commit_ns = clock_mono_ns();
         failure = store_sqlite_commit(store);
-        stats_time_shared(STATS_TIME_stage_commit, clock_mono_ns() - commit_ns);
+        commit_us = (uint32_t)((clock_mono_ns() - commit_ns) / 1000);
+        stats_time_shared(STATS_TIME_stage_commit, (uint64_t)commit_us * 1000);
         stats_add_shared(STATS_store_commits, failure == STORE_FINE);
     }
-    uint32_t run_us = (uint32_t)((clock_mono_ns() - begun_ns) / 1000);
+    uint32_t run_us = (uint32_t)((clock_mono_ns() - begun_ns) / 1000) - commit_us;
     for (struct store_job *job = batch; job != NULL; job = job->next) {
         if (failure != STORE_FINE) {
             store_answer_set(&job->answer, store_failure_outcome(failure), WIRE_CONFLICT_NONE);
         }
         job->run_us = run_us;
+        job->commit_us = commit_us;
         stats_time_shared(STATS_TIME_stage_pool_wait, (uint64_t)job->wait_us * 1000);
         stats_time_shared(STATS_TIME_stage_statement, (uint64_t)run_us * 1000);
         count_outcome(job);

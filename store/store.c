@@ -159,7 +159,7 @@ bool store_dispatch(const struct store_verbs *verbs, void *backend, struct view 
 }
 
 bool store_answer_encode(const struct store_answer *answer, uint64_t op, uint32_t wait_us, uint32_t run_us,
-                         struct bytes *out)
+                         uint32_t commit_us, struct bytes *out)
 {
     return wire_store_reply_encode(out, &(struct wire_store_reply){
                                             .op = op,
@@ -168,6 +168,7 @@ bool store_answer_encode(const struct store_answer *answer, uint64_t op, uint32_
                                             .retry_after_s = answer->retry_after_s,
                                             .wait_us = wait_us,
                                             .run_us = run_us,
+                                            .commit_us = commit_us,
                                             .rows = bytes_view(&answer->rows),
                                         });
 }

@@ -131,7 +131,7 @@ struct store_verbs {
                                   struct store_answer *answer);
 // The answer's packet, appended to `out`.
 bool store_answer_encode(const struct store_answer *answer, uint64_t op, uint32_t wait_us, uint32_t run_us,
-                         struct bytes *out);
+                         uint32_t commit_us, struct bytes *out);
 
 // The fields of WIRE_SESSION out of a message that has them.
 #define SESSION_ROW_OF(ask)                                                                                  \

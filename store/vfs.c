@@ -2,6 +2,8 @@
 // A copy of the "unix" VFS whose xFullPathname does not resolve. Runs in stayd-store.
 #include "store/vfs.h"
 
+#include "store/syncs.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <sqlite3.h>
@@ -40,6 +42,39 @@ static ssize_t write_on(int fd, const void *data, size_t size)
     return settle(write(fd, data, size));
 }
 
+// SQLite syncs by a method of the file, which is no system call of the table above.
+static const sqlite3_io_methods *plain_methods;
+static sqlite3_io_methods counted_methods;
+static int (*plain_open)(sqlite3_vfs *, sqlite3_filename, sqlite3_file *, int, int *);
+
+static int counted_sync(sqlite3_file *file, int flags)
+{
+    uint64_t begun_ns = clock_mono_ns();
+    int result = plain_methods->xSync(file, flags);
+    syncs_count(begun_ns);
+    return result;
+}
+
+// All files of this VFS have the same methods; one that has not keeps its own. The first is opened before
+// there is another thread.
+static int counted_open(sqlite3_vfs *vfs, sqlite3_filename name, sqlite3_file *file, int flags,
+                        int *flags_out)
+{
+    int result = plain_open(vfs, name, file, flags, flags_out);
+    if (result != SQLITE_OK || file->pMethods == NULL) {
+        return result;
+    }
+    if (plain_methods == NULL) {
+        plain_methods = file->pMethods;
+        counted_methods = *plain_methods;
+        counted_methods.xSync = counted_sync;
+    }
+    if (file->pMethods == plain_methods) {
+        file->pMethods = &counted_methods;
+    }
+    return result;
+}
+
 static void set_calls(sqlite3_vfs *vfs)
 {
     static_assert(sizeof(off_t) == 8, "pwrite and pwrite64 are one");
@@ -60,6 +95,8 @@ const char *store_vfs(void)
         shim.pNext = NULL;
         shim.zName = "stayd-as-it-stands";
         shim.xFullPathname = path_as_it_stands;
+        plain_open = shim.xOpen;
+        shim.xOpen = counted_open;
         if (sqlite3_vfs_register(&shim, 0) != SQLITE_OK) {
             shim.zName = NULL;
         }

@@ -15,7 +15,8 @@
 
 enum { PATH_SIZE = 1024, TEXT_SIZE = 8192 };
 
-const struct machine_paths machine_paths_default = {"/proc/self/cgroup", "/sys/fs/cgroup", "/proc/meminfo"};
+const struct machine_paths machine_paths_default = {"/proc/self/cgroup", "/sys/fs/cgroup", "/proc/meminfo",
+                                                    "/proc/sys/kernel/threads-max", "/proc/loadavg"};
 
 // The number at the start of FOLDER/NAME; `otherwise` when there is none ("max", "-1", no file).
 static uint64_t file_number(const char *folder, const char *name, uint64_t otherwise)
@@ -101,6 +102,39 @@ static void memory_1(struct machine *machine, const char *folder)
     memory_level(machine, folder, limit, "memory.usage_in_bytes", VIEW("total_inactive_file "));
 }
 
+// Of several levels the fullest counts.
+static void threads_level(struct machine *machine, uint64_t used, uint64_t limit)
+{
+    bool fuller = machine->threads_limit == MACHINE_NO_LIMIT ||
+                  (double)used / (double)limit > (double)machine->threads / (double)machine->threads_limit;
+    if (limit > 0 && limit != MACHINE_NO_LIMIT && fuller) {
+        machine->threads = used;
+        machine->threads_limit = limit;
+    }
+}
+
+static void threads_group(struct machine *machine, const char *folder)
+{
+    threads_level(machine, file_number(folder, "pids.current", 0),
+                  file_number(folder, "pids.max", MACHINE_NO_LIMIT));
+}
+
+// /proc/loadavg: "0.20 0.18 0.12 1/80 11206", the fourth: threads that want to run, and all.
+static void read_threads(struct machine *machine, const struct machine_paths *paths)
+{
+    char text[128];
+    uint64_t limit, used = 0;
+    struct view rest = proc_file(paths->threads_max, text, sizeof text);
+    if (!view_to_u64(view_trim(view_cut(&rest, '\n')), &limit)) {
+        return;
+    }
+    rest = proc_file(paths->load, text, sizeof text);
+    (void)view_cut(&rest, '/');
+    if (view_to_u64(view_cut(&rest, ' '), &used)) {
+        threads_level(machine, used, limit);
+    }
+}
+
 // ---- trees ----
 
 typedef void (*level)(struct machine *machine, const char *folder);
@@ -152,6 +186,10 @@ static void climb_1(struct machine *machine, const char *groups, struct view con
         (void)snprintf(root, sizeof root, "%s/memory", groups);
         climb(machine, root, path, memory_1);
     }
+    if (names(controllers, VIEW("pids"))) {
+        (void)snprintf(root, sizeof root, "%s/pids", groups);
+        climb(machine, root, path, threads_group);
+    }
 }
 
 // Lines "HIERARCHY:CONTROLLERS:PATH"; version 2 has hierarchy 0 and no controllers.
@@ -167,6 +205,7 @@ static void read_groups(struct machine *machine, const struct machine_paths *pat
         if (view_equal(number, VIEW("0"))) {
             climb(machine, paths->groups, path, cpu_2);
             climb(machine, paths->groups, path, memory_2);
+            climb(machine, paths->groups, path, threads_group);
             (void)snprintf(unified, sizeof unified, "%s/unified", paths->groups);
             climb(machine, unified, path, cpu_2);
         } else {
@@ -190,11 +229,15 @@ void machine_read(struct machine *machine, const struct machine_paths *paths, un
     char text[TEXT_SIZE];
     *machine = (struct machine){.affinity = affinity > 0 ? affinity : affinity_now(),
                                 .cpu_milli = MACHINE_NO_LIMIT,
-                                .memory_limit = MACHINE_NO_LIMIT};
+                                .memory_limit = MACHINE_NO_LIMIT,
+                                .threads_limit = MACHINE_NO_LIMIT};
     struct view meminfo = proc_file(paths->meminfo, text, sizeof text);
     machine->memory_total = line_number(meminfo, VIEW("MemTotal:"), 0) * 1024;
     machine->memory_free = line_number(meminfo, VIEW("MemAvailable:"), machine->memory_total / 1024) * 1024;
     read_groups(machine, paths);
+    if (paths->threads_max != NULL) {
+        read_threads(machine, paths);
+    }
     machine->memory =
         least(machine->memory_total > 0 ? machine->memory_total : MACHINE_NO_LIMIT, machine->memory_limit);
     // Half a processor and more is worth a worker of its own; less would only slow the others down.

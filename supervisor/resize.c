@@ -35,6 +35,10 @@ static void show(const struct supervisor *supervisor, const struct machine *mach
     stats_set(STATS_machine_memory_limit, machine->memory);
     stats_set(STATS_machine_memory_used,
               machine->memory > machine->memory_free ? machine->memory - machine->memory_free : 0);
+    if (machine->threads_limit != MACHINE_NO_LIMIT) {
+        stats_set(STATS_machine_threads_used, machine->threads);
+        stats_set(STATS_machine_threads_limit, machine->threads_limit);
+    }
     stats_set(STATS_capacity_sessions, supervisor->config->sessions_max);
     stats_set(STATS_cache_sessions_capacity, supervisor->config->sessions_max);
 }

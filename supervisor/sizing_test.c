@@ -116,6 +116,30 @@ static void a_container_sees_its_part_as_the_root(void **state)
     assert_int_equal(machine.processors, 4);
 }
 
+static void threads_of_the_fullest(void **state)
+{
+    static char most[128], load[128];
+    struct machine_paths more = paths;
+    (void)state;
+    look(4);
+    assert_true(machine.threads_limit == MACHINE_NO_LIMIT);
+    snprintf(most, sizeof most, "%s/threads-max", folder);
+    snprintf(load, sizeof load, "%s/loadavg", folder);
+    more.threads_max = most;
+    more.load = load;
+    put("threads-max", "30000\n");
+    put("loadavg", "0.20 0.18 0.12 1/300 11206\n");
+    put("own", "0::/a/b\n");
+    put("groups/a/b/pids.max", "max\n");
+    put("groups/a/pids.max", "100\n");
+    put("groups/a/pids.current", "40\n");
+    machine_read(&machine, &more, 4);
+    assert_true(machine.threads == 40 && machine.threads_limit == 100);
+    put("groups/a/pids.max", "max\n");
+    machine_read(&machine, &more, 4);
+    assert_true(machine.threads == 300 && machine.threads_limit == 30000);
+}
+
 static void version_1(void **state)
 {
     (void)state;
@@ -229,6 +253,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(no_groups_no_limits, set_up, tear_down),
         cmocka_unit_test_setup_teardown(version_2_the_least_of_all_levels, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_container_sees_its_part_as_the_root, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(threads_of_the_fullest, set_up, tear_down),
         cmocka_unit_test_setup_teardown(version_1, set_up, tear_down),
         cmocka_unit_test_setup_teardown(odd_files_are_no_limits, set_up, tear_down),
         cmocka_unit_test(workers_follow_processors_and_memory),

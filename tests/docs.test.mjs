@@ -120,12 +120,12 @@ test('docs/postgresql.md: its commands, in order', async () => {
   await server.stop();
 });
 
-// ---- docs/configuration.md beside supervisor/config.c
+// ---- docs/configuration.md beside supervisor/config.c and config_keys.c
 
 const parser = read('supervisor/config.c');
 
 /** The names in one of the parser's tables. */
-const known = (table) => [...new RegExp(`struct key ${table}\\[\\] = \\{([\\s\\S]*?)^\\};`, 'm').exec(parser)[1]
+const known = (table) => [...new RegExp(`struct config_key ${table}\\[\\w+\\] = \\{([\\s\\S]*?)^\\};`, 'm').exec(read('supervisor/config_keys.c'))[1]
   .matchAll(/^ {4}\{"(\w+)"/gm)].map(([, name]) => name);
 
 /** The rows of the page's tables with these headings: lists of cells. */
@@ -151,8 +151,8 @@ function documented() {
 }
 
 test('docs/configuration.md names the keys that the parser knows, all and no others', () => {
-  assert.deepEqual(Object.keys(documented()).sort(), known('keys').sort());
-  assert.deepEqual(rows('key | what | left out').flatMap(([names]) => quoted(names)).sort(), known('rule_keys').sort());
+  assert.deepEqual(Object.keys(documented()).sort(), known('config_keys').sort());
+  assert.deepEqual(rows('key | what | left out').flatMap(([names]) => quoted(names)).sort(), known('config_rule_keys').sort());
 });
 
 /** A value of the page as the parser's defaults have it: milliseconds, seconds, KiB, constants. */

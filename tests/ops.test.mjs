@@ -74,6 +74,39 @@ test('counters follow what happens', async () => {
   assert.ok(after['stayd_table_sessions_allocated_bytes'] > 0);
 });
 
+test('what each process uses, what the machine has left, and who comes', async () => {
+  const at = (samples, name, process, more = '') => samples[`stayd_${name}{process="${process}",index="0"${more}}`];
+  const now = await until(async () => { // every second, every half
+    const samples = await metrics();
+    return at(samples, 'process_threads', 'stayd-hash') > 1 && at(samples, 'disk_bytes', 'stayd', ',state="size"') > 0 && samples;
+  }, { what: 'the supervisor to look' });
+  for (const process of ['stayd-front', 'stayd-core', 'stayd-store', 'stayd-hash', 'stayd-key', 'stayd-watch']) {
+    assert.ok(at(now, 'process_memory_bytes', process) > 100_000, process);
+    assert.ok(at(now, 'process_processor_seconds_total', process) > 0, process);
+    assert.ok(at(now, 'process_descriptors', process, ',state="max"') >= at(now, 'process_descriptors', process, ',state="open"'), process);
+  }
+  assert.ok(at(now, 'disk_bytes', 'stayd', ',state="free"') <= at(now, 'disk_bytes', 'stayd', ',state="size"'));
+  assert.ok(Math.abs(at(now, 'clock_offset_seconds', 'stayd') - (Date.now() / 1000 - process.hrtime()[0])) < 5);
+  assert.ok(sum(now, 'stayd_arrivals_total', 'kind="login"') >= 1);
+  assert.ok(sum(now, 'stayd_hash_started_total', '') >= 1);
+  assert.ok(sum(now, 'stayd_hash_busy_seconds_total', '') > 0);
+  assert.ok(sum(now, 'stayd_gate_waits_total', '') >= 1);
+  assert.ok(sum(now, 'stayd_store_syncs_total', '') >= 1 || process.env.STAYD_TEST_DATABASE === 'postgres');
+  assert.ok(sum(now, 'stayd_events_total', '') >= 8, 'watch was told who started');
+});
+
+test('refused log-ins are told apart', async () => {
+  for (let i = 0; i < 6; i++) {
+    const answer = await new Client(server.url).post('/api/v1/login', { json: { username: i % 2 ? 'alice' : `nobody${i}`, password: 'not this' } });
+    assert.equal(answer.status, 401);
+  }
+  await until(async () => {
+    const samples = await metrics();
+    const guesses = (of) => sum(samples, 'stayd_guesses', `of="${of}"`);
+    return guesses('accounts') === 4 && guesses('sources') === 1 && guesses('unknown_names') === 3;
+  }, { what: 'the guesses of the last seconds' });
+});
+
 test('the pages', async (t) => {
   const page = await ops.get('/');
   assert.equal(page.status, 200);

@@ -43,7 +43,7 @@ test('without settings: as many workers as processors, and no more than the mach
 });
 
 test('every resource of docs/scaling.md is there, with its relief, and no other', async () => {
-  const listed = Object.fromEntries([...page.matchAll(/^\| `(\w+)` \| [^|]+ \| `(node|database|memory|configuration)` \|$/gm)]
+  const listed = Object.fromEntries([...page.matchAll(/^\| `(\w+)` \| [^|]+ \| `(node|database|memory|disk|configuration)` \|$/gm)]
     .map(([, resource, relief]) => [resource, relief]));
   assert.ok(Object.keys(listed).length >= 14);
   for (const resource of ['database_connections', 'journal']) { // a server's

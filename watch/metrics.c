@@ -40,7 +40,8 @@ static const struct {
     {"hash_busy_seconds", ROLE(hash)},
     {"machine_pressure_seconds", ROLE(supervisor)},
     {"disk_bytes", ROLE(supervisor)},
-    {"clock_offset_milliseconds", ROLE(supervisor)},
+    {"clock_offset_seconds", ROLE(supervisor)},
+    {"machine_threads", ROLE(supervisor)},
     {"log_lines", EVERYONE | ROLE(supervisor)},
     {"log_lines_dropped", EVERYONE | ROLE(supervisor)},
     {"checks", ROLE(front)},
@@ -175,7 +176,8 @@ static void sample_u64(struct bytes *out, const char *family, const char *suffix
     bytes_append_format(out, "} %llu\n", (unsigned long long)value);
 }
 
-// A counter of time counts microseconds and is shown in seconds, the base unit.
+// A counter of time counts microseconds, a gauge of time milliseconds; both are shown in seconds, the base
+// unit.
 static bool ends_in_seconds(const char *family)
 {
     static const char end[] = "_seconds";
@@ -213,7 +215,11 @@ static void write_counters(struct bytes *out, const struct watched *watched)
             if (value == 0 && !uses(page, row->family, row->labels)) {
                 continue;
             }
-            if (counter && ends_in_seconds(row->family)) {
+            if (!counter && ends_in_seconds(row->family)) {
+                sample(out, row->family, "", page, row->labels);
+                bytes_append_format(out, "} %llu.%03llu\n", (unsigned long long)(value / 1000u),
+                                    (unsigned long long)(value % 1000u));
+            } else if (counter && ends_in_seconds(row->family)) {
                 sample_us(out, row->family, "_total", page, row->labels, value);
             } else {
                 sample_u64(out, row->family, counter ? "_total" : "", page, row->labels, value);

@@ -30,6 +30,12 @@ const struct saturation_row saturation_rows[] = {
     ROW("tombstones", "database", tombstones, capacity_tombstones, core,
         "ends that look-ups are held against"),
     ROW("ends", "database", ends_pending, capacity_ends, core, "ends that are not yet durable"),
+    ROW("threads", "configuration", machine_threads_used, machine_threads_limit, supervisor,
+        "threads of the machine or the control group, whoever has them"),
+    {"descriptors", "configuration", STATS_process_descriptors, STATS_process_descriptors_max,
+     STATS_ROLE_COUNT, STATS_ROLE_COUNT, "open files and connections of a process, of its limit"},
+    {"disk", "disk", STATS_disk_free_bytes, STATS_disk_size_bytes, STATS_ROLE_supervisor,
+     STATS_ROLE_supervisor, "space of the file system of data_dir", true},
     {"sessions", "configuration", STATS_sessions_live, STATS_capacity_sessions, STATS_ROLE_core,
      STATS_ROLE_supervisor, "sessions in the shared table, of sessions_max"},
 };
@@ -51,11 +57,13 @@ double saturation_now(const struct watched *watched, const struct saturation_row
     double fullest = -1;
     for (unsigned at = 0; at < watched->pages; at++) {
         const struct watched_page *page = &watched->page[at];
-        if (page->role != row->used_by || !stats_page_fits(page->page)) {
+        if ((row->used_by != STATS_ROLE_COUNT && page->role != row->used_by) ||
+            !stats_page_fits(page->page)) {
             continue;
         }
         uint64_t limit = limit_of(watched, row, at);
-        double full = limit == 0 ? -1 : (double)stats_read(page->page, row->used) / (double)limit;
+        double part = limit == 0 ? 0 : (double)stats_read(page->page, row->used) / (double)limit;
+        double full = limit == 0 ? -1 : row->left ? 1 - part : part;
         fullest = full > fullest ? full : fullest;
     }
     return fullest > 1 ? 1 : fullest;

@@ -11,10 +11,11 @@ enum { SATURATION_RESOURCES_MAX = 24, SATURATION_SAMPLES = 15, SATURATION_SAMPLE
 
 struct saturation_row {
     const char *resource;
-    const char *relief; // what helps: "node" (another stayd), "database", "memory" or "configuration"
+    const char *relief; // what helps: "node" (another stayd), "database", "memory", "disk" or "configuration"
     enum stats_counter used, limit;
-    enum stats_role used_by, limit_by; // the processes whose pages say so
+    enum stats_role used_by, limit_by; // the processes whose pages say so; STATS_ROLE_COUNT: any
     const char *help;
+    bool left; // `used` says what is left
 };
 
 extern const struct saturation_row saturation_rows[];

@@ -70,6 +70,20 @@ static void the_fullest_of_a_role_counts(void **state)
     assert_float_equal(now("connections"), 0.1, 0.0001);
 }
 
+static void whoever_is_fullest_and_what_is_left(void **state)
+{
+    (void)state;
+    assert_true(now("descriptors") < 0 && now("disk") < 0);
+    pages[1]->counter[STATS_process_descriptors] = 10;
+    pages[1]->counter[STATS_process_descriptors_max] = 1000;
+    pages[2]->counter[STATS_process_descriptors] = 60;
+    pages[2]->counter[STATS_process_descriptors_max] = 64;
+    assert_float_equal(now("descriptors"), 60.0 / 64, 0.0001);
+    pages[3]->counter[STATS_disk_free_bytes] = 250;
+    pages[3]->counter[STATS_disk_size_bytes] = 1000;
+    assert_float_equal(now("disk"), 0.75, 0.0001);
+}
+
 static void means_of_the_last_samples(void **state)
 {
     (void)state;
@@ -112,6 +126,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(the_fullest_of_a_role_counts, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(whoever_is_fullest_and_what_is_left, set_up, tear_down),
         cmocka_unit_test_setup_teardown(means_of_the_last_samples, set_up, tear_down),
         cmocka_unit_test_setup_teardown(written_once_each, set_up, tear_down),
     };

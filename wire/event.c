@@ -80,7 +80,6 @@ bool event_encode(struct bytes *out, const struct wire_event *event)
 {
     char name[WIRE_EVENT_NAME_MAX], text[WIRE_EVENT_TEXT_MAX], more[WIRE_EVENT_MORE_MAX];
     struct wire_event sent = *event;
-    sent.mono_ns = event->mono_ns != 0 ? event->mono_ns : clock_mono_ns();
     sent.name = tidy(event->name, name, sizeof(name));
     sent.text = tidy(event->text, text, sizeof(text));
     sent.more = tidy(event->more, more, sizeof(more));
@@ -93,8 +92,10 @@ void event_send(struct channel *to_watch, const struct wire_event *event)
     if (to_watch == NULL || to_watch->loop == NULL || !channel_is_open(to_watch)) {
         return;
     }
+    struct wire_event sent = *event;
+    sent.mono_ns = event->mono_ns != 0 ? event->mono_ns : clock_mono_ns();
     bytes_init(&packet, WIRE_PACKET_MAX);
-    if (!event_encode(&packet, event) || !channel_send(to_watch, bytes_view(&packet))) {
+    if (!event_encode(&packet, &sent) || !channel_send(to_watch, bytes_view(&packet))) {
         stats_count(STATS_messages_dropped);
     }
     bytes_release(&packet);

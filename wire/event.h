@@ -14,10 +14,10 @@ enum { EVENT_QUEUE_MAX = 256 * 1024 }; // of a channel to watch, bytes
 // there ends it. The caller's from a zeroed struct on; channel_close.
 void event_channel_open(struct channel *to_watch, struct ev_loop *loop, int fd, enum wire_role self);
 
-// Appends the packet of `event`: texts cut to their bounds, with spaces in place of control characters; the
-// time now where it has none. False without memory.
+// Appends the packet of `event`: texts cut to their bounds, with spaces in place of control characters. Pure:
+// the time is the caller's. False without memory.
 [[nodiscard]] bool event_encode(struct bytes *out, const struct wire_event *event);
-// NULL, one that was never opened or is closed: nothing.
+// Of now, where the event has no time. NULL, one that was never opened or is closed: nothing.
 void event_send(struct channel *to_watch, const struct wire_event *event);
 
 // EVENT_SAY(channel, PROCESS_HUNG, .role = ..., .a = ...)
