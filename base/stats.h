@@ -34,7 +34,8 @@ enum {
     X(store, "stayd-store") \
     X(hash, "stayd-hash") \
     X(key, "stayd-key") \
-    X(watch, "stayd-watch")
+    X(watch, "stayd-watch") \
+    X(alert, "stayd-alert")
 
 // Classes of requests: identifier, label. The first is "no request in flight".
 #define STATS_CLASSES(X) \

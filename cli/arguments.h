@@ -59,6 +59,8 @@ enum { CLI_OPERANDS_MAX = 2, CLI_GROUPS_MAX = 32, CLI_PROBLEM_SIZE = 256 };
     X(strength, "strength", 0, "F", "times the usual strength of the fault (default 1)") \
     X(once, "once", 0, NULL, "one screen, then end") \
     X(interval, "interval", 0, "TIME", "draw again so often, as 500ms or 5s (default 1s)") \
+    X(watch, "watch", 'w', NULL, "go on, every second") \
+    X(actions, "actions", 0, NULL, "the action items that are not done yet") \
     X(own_server, "i-own-this-server", 0, NULL, "let the target be another machine")
 // clang-format on
 

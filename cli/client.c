@@ -18,7 +18,7 @@ enum { CLIENT_PROTOCOL = 1, GREETING_MS = 10000 };
 
 void client_init(struct client *client)
 {
-    *client = (struct client){.fd = -1};
+    *client = (struct client){.fd = -1, .greeting_ms = GREETING_MS};
 }
 
 void client_release(struct client *client)
@@ -128,7 +128,7 @@ static uint64_t deadline(uint64_t timeout_ms)
 
 static enum client_result send_packet(struct client *client, struct view packet)
 {
-    if (!wait_for(client->fd, POLLOUT, deadline(GREETING_MS))) {
+    if (!wait_for(client->fd, POLLOUT, deadline(client->greeting_ms))) {
         return CLIENT_SILENT;
     }
     return channel_send_blocking(client->fd, packet, -1) ? CLIENT_GRANTED : CLIENT_BROKEN;
@@ -144,7 +144,7 @@ static enum client_result greet(struct client *client)
     enum client_result result = encoded ? send_packet(client, bytes_view(&hello)) : CLIENT_BROKEN;
     bytes_release(&hello);
     if (result == CLIENT_GRANTED) {
-        result = receive(client, deadline(GREETING_MS), &packet);
+        result = receive(client, deadline(client->greeting_ms), &packet);
     }
     if (result != CLIENT_GRANTED) {
         return result;

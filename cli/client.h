@@ -19,7 +19,8 @@ enum client_result {
 };
 
 struct client {
-    int fd; // -1: not connected
+    int fd;               // -1: not connected
+    unsigned greeting_ms; // how long the greeting may take
     uint64_t requests;
     uint8_t *packet; // WIRE_PACKET_MAX; replies borrow it until the next request
     struct hash32 hash_public_key;

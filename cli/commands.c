@@ -82,12 +82,37 @@ const struct command commands[] = {
      "run\nwhile stayd serves. Exit code 1: something is slow, missing or in the way.",
      "stayctl check-db\n"
      "stayctl check-db --json | jq '.statements[] | select(.holds | not)'\n"},
-    {"incident", "list", "", 0, 0, 0, incident_list, "list what was recorded when something went wrong",
-     "stayd-watch answers, which needs neither core nor the database.",
+    {"why", NULL, "[session ID]", 0, 2, T(watch), server_why,
+     "say what is wrong and why, or what became of one session",
+     "The verdict in one sentence, then what it rests on: the cause with its figures, where the time of a\n"
+     "request goes, load against service time, what stayd has done by itself, what to do now, and what was\n"
+     "ruled out by which figure. stayd-watch answers, also while core or the database hang. When it does "
+     "not\n"
+     "answer itself: what can be seen from outside; exit code 3.\n"
+     "\"why session ID\" tells the life of one session: which log-in made it, when it was last seen, and "
+     "what\n"
+     "ended it, or why it is refused. ID is as in \"session list\".",
+     "stayctl why\n"
+     "stayctl why --watch\n"
+     "stayctl why --json | jq -r '.causes[].cause'\n"
+     "stayctl why session vOka1nUp4wfJJHl30y5-sg\n"},
+    {"incident", "list", "", 0, 0, T(actions), incident_list, "list incidents, or their open action items",
+     "Incidents are opened and closed by stayd-watch, which answers, also while core is away. Below them\n"
+     "stand the records of crashes. With --actions: what is still to be done, until \"incident done\".",
      "stayctl incident list\n"
-     "stayctl incident list --json | jq -r '.records[].name'\n"},
-    {"incident", "show", "ID", 1, 1, 0, incident_show, "print one record", "ID is as in \"incident list\".",
+     "stayctl incident list --actions\n"
+     "stayctl incident list --json | jq -r '.incidents[] | select(.state == \"open\") | .id'\n"},
+    {"incident", "show", "ID", 1, 1, 0, incident_show, "print an incident, or a record of a crash",
+     "ID is as in \"incident list\".",
+     "stayctl incident show 20261121T050102Z\n"
+     "stayctl incident show 20261121T050102Z --json | jq .impact\n"
      "stayctl incident show crash-20261120T230410Z-stayd-front-0-4711.log\n"},
+    {"incident", "postmortem", "ID", 1, 1, 0, incident_postmortem,
+     "print the draft of an incident's postmortem",
+     "Markdown, on standard output. Everything that stayd knows stands in it; \"To fill in\" marks the rest.",
+     "stayctl incident postmortem 20261121T050102Z > postmortem.md\n"},
+    {"incident", "done", "ID N", 2, 2, 0, incident_done, "mark an action item as done",
+     "N is as in \"incident list --actions\".", "stayctl incident done 20261121T050102Z 2\n"},
     {"status", NULL, "", 0, 0, 0, server_status, "say whether stayd works, and what it holds", NULL,
      "stayctl status\n"
      "stayctl status --json | jq .sessions\n"},

@@ -65,8 +65,8 @@ static int left_ms(uint64_t until_ns)
 static bool say(int fd, const char *method, const char *path)
 {
     char head[1024];
-    int size = snprintf(head, sizeof(head), "%s %s HTTP/1.1\r\nHost: stayd\r\nConnection: close\r\n\r\n",
-                        method, path);
+    int size = snprintf(head, sizeof(head), "%s %s HTTP/1.1\r\nHost: stayd\r\nConnection: close\r\n%s\r\n",
+                        method, path, strcmp(method, "POST") == 0 ? "Content-Length: 0\r\n" : "");
     return size > 0 && (size_t)size < sizeof(head) && send(fd, head, (size_t)size, MSG_NOSIGNAL) == size;
 }
 

@@ -27,7 +27,7 @@
     X(session_end) X(session_end_others) X(password_change) X(account_list) \
     X(account_show) X(account_add) X(account_set) X(account_password) \
     X(account_invite) X(account_delete) X(account_sessions) X(account_sessions_end) \
-    X(any_session_end) X(audit_list) X(status)
+    X(any_session_end) X(any_session_show) X(audit_list) X(status)
 // clang-format on
 
 #define COPY_ORIGIN(type, field, size_max) flow->origin.field = message->field;

@@ -106,6 +106,7 @@ struct flow {
         struct wire_account_sessions account_sessions;
         struct wire_account_sessions_end account_sessions_end;
         struct wire_any_session_end any_session_end;
+        struct wire_any_session_show any_session_show;
         struct wire_audit_list audit_list;
         struct wire_status status;
     } ask;
@@ -316,6 +317,8 @@ void flow_intent_done(struct core *core, struct flow *flow, const struct answer 
 // Makes a session for flow->account: random token, device cookie, durable, visible; then the reply.
 void flow_grant_session(struct core *core, struct flow *flow, uint32_t epoch, flow_step granted);
 void flow_prepare_session(struct core *core, struct flow *flow, uint32_t epoch);
+// Grants the one that was prepared.
+void flow_grant_prepared(struct core *core, struct flow *flow, flow_step granted);
 // Makes the granted session visible and says the reply.
 void flow_show_session(struct core *core, struct flow *flow);
 
@@ -335,6 +338,13 @@ void flow_append_account(struct bytes *rows, const struct wire_account_row *acco
 void audit(struct core *core, const struct flow *flow, const char *event, struct view username,
            const char *outcome, struct view detail);
 void audit_flush(struct core *core);
+// Which session an event was about, so that one session's life can be told from the trail. `mark` is made of
+// its selector, which a log-out knows where it does not know the public id; nobody can get back from it.
+enum { AUDIT_MARK_SIZE = 16, AUDIT_SESSION_SIZE = 224 };
+void audit_mark(const struct id16 *selector, char out[static AUDIT_MARK_SIZE + 1]);
+// "session ID mark MARK", after `before` and followed by `after` where they are not empty.
+struct view audit_session(const char *before, const struct wire_session_row *session, const char *after,
+                          char out[static AUDIT_SESSION_SIZE]);
 
 // Core's own randomness: a stream from the seed.
 void core_random(struct core *core, void *out, size_t size);
@@ -367,6 +377,7 @@ void on_account_delete(struct core *core, struct flow *flow);
 void on_account_sessions(struct core *core, struct flow *flow);
 void on_account_sessions_end(struct core *core, struct flow *flow);
 void on_any_session_end(struct core *core, struct flow *flow);
+void on_any_session_show(struct core *core, struct flow *flow);
 void on_audit_list(struct core *core, struct flow *flow);
 void on_status(struct core *core, struct flow *flow);
 

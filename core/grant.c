@@ -105,17 +105,22 @@ static void replaced_found(struct core *core, struct flow *flow, const struct an
 
 // The session that the browser had before is ended with the grant: whoever else holds its token holds
 // nothing. Whether it is the caller's must be known before the grant.
-void flow_grant_session(struct core *core, struct flow *flow, uint32_t epoch, flow_step granted)
+void flow_grant_prepared(struct core *core, struct flow *flow, flow_step granted)
 {
     struct sessions_row row;
     flow->then = granted;
-    flow_prepare_session(core, flow, epoch);
     if (flow->origin.has_session && !sessions_find(core->tables, flow->origin.selector.byte, &row)) {
         ASK_STORE(core, flow, replaced_found, store_session_by_selector, .selector = flow->origin.selector);
         return;
     }
     flow->grant.replaces = flow->origin.has_session && is_callers(flow, row.verifier_hash);
     sign_device(core, flow);
+}
+
+void flow_grant_session(struct core *core, struct flow *flow, uint32_t epoch, flow_step granted)
+{
+    flow_prepare_session(core, flow, epoch);
+    flow_grant_prepared(core, flow, granted);
 }
 
 static void say_granted(struct core *core, struct flow *flow, const struct answer *answer)

@@ -213,6 +213,19 @@ static void hashed(struct core *core, struct flow *flow, const struct answer *an
     flow_grant_session(core, flow, flow->account.epoch, granted);
 }
 
+static void audit_login(struct core *core, const struct flow *flow)
+{
+    char detail[AUDIT_SESSION_SIZE];
+    char replaced[AUDIT_MARK_SIZE + 16] = "";
+    if (flow->grant.replaces) {
+        char mark[AUDIT_MARK_SIZE + 1];
+        audit_mark(&flow->origin.selector, mark);
+        snprintf(replaced, sizeof(replaced), "replaces %s", mark);
+    }
+    audit(core, flow, "login", flow->account.name, "granted",
+          audit_session(flow->device_known ? "known device" : "", &flow->grant.row, replaced, detail));
+}
+
 static void granted(struct core *core, struct flow *flow, const struct answer *answer)
 {
     if (answer->store.outcome == WIRE_STORE_CONFLICT && answer->store.conflict == WIRE_CONFLICT_EPOCH) {
@@ -233,7 +246,6 @@ static void granted(struct core *core, struct flow *flow, const struct answer *a
         return;
     }
     core->counters.logins_granted++;
-    audit(core, flow, "login", flow->account.name, "granted",
-          flow->device_known ? VIEW("known device") : VIEW(""));
+    audit_login(core, flow);
     flow_show_session(core, flow);
 }

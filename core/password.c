@@ -26,7 +26,9 @@ static void changed(struct core *core, struct flow *flow, const struct answer *a
         flow_store_failed(core, flow, answer);
         return;
     }
-    audit(core, flow, "password_change", flow->account.name, "granted", VIEW(""));
+    char detail[AUDIT_SESSION_SIZE];
+    audit(core, flow, "password_change", flow->account.name, "granted",
+          keep == NULL ? VIEW("") : audit_session("", &flow->grant.row, "", detail));
     if (keep == NULL) {
         flow_grant(core, flow, VIEW(""));
         return;

@@ -129,8 +129,11 @@ static void account_added(struct core *core, struct flow *flow, const struct ans
         flow_store_failed(core, flow, answer);
         return;
     }
-    audit(core, flow, is_setup(flow) ? "setup" : "register", flow->account.name, "granted", VIEW(""));
-    flow_grant_session(core, flow, flow->account.epoch, session_granted);
+    char detail[AUDIT_SESSION_SIZE];
+    flow_prepare_session(core, flow, flow->account.epoch);
+    audit(core, flow, is_setup(flow) ? "setup" : "register", flow->account.name, "granted",
+          audit_session("", &flow->grant.row, "", detail));
+    flow_grant_prepared(core, flow, session_granted);
 }
 
 static void add_account(struct core *core, struct flow *flow, struct view phc)

@@ -129,10 +129,34 @@ void on_session_list(struct core *core, struct flow *flow)
 
 // ---- ends
 
+// Which sessions it was about, as far as the trail can name them.
+static void describe_end(const struct flow *flow, char out[static AUDIT_SESSION_SIZE])
+{
+    char mark[AUDIT_MARK_SIZE + 1];
+    switch (flow->number) {
+    case WIRE_MESSAGE_logout:
+        audit_mark(&flow->origin.selector, mark);
+        snprintf(out, AUDIT_SESSION_SIZE, "log-out, mark %s", mark);
+        return;
+    case WIRE_MESSAGE_session_end_others:
+        audit_mark(&flow->origin.selector, mark);
+        snprintf(out, AUDIT_SESSION_SIZE, "all others, kept mark %s", mark);
+        return;
+    case WIRE_MESSAGE_account_sessions_end:
+        snprintf(out, AUDIT_SESSION_SIZE, "all");
+        return;
+    default:
+        audit_mark(&flow->end_selector, mark);
+        snprintf(out, AUDIT_SESSION_SIZE, "one, mark %s", mark);
+    }
+}
+
 static void end_answered(struct core *core, struct flow *flow, const struct answer *answer)
 {
+    char detail[AUDIT_SESSION_SIZE];
+    describe_end(flow, detail);
     audit(core, flow, "session_end", view_of_cstr(flow->name[0] != '\0' ? flow->name : flow->caller.name),
-          flow->end_durable ? "granted" : "not_durable_yet", VIEW(""));
+          flow->end_durable ? "granted" : "not_durable_yet", view_of_cstr(detail));
     if (flow->end_durable) {
         flow_grant(core, flow, VIEW(""));
     } else {
@@ -236,4 +260,68 @@ static void load_for_end(struct core *core, struct flow *flow, const struct answ
 void on_account_sessions_end(struct core *core, struct flow *flow)
 {
     flow_administer(core, flow, load_for_end);
+}
+
+// ---- one session, for stayctl why
+
+// What a check would make of it, and if it would be refused, why.
+static const char *state_of(const struct core *core, const struct flow *flow,
+                            const struct wire_session_row *session)
+{
+    struct sessions_row live;
+    bool in_table = sessions_find(core->tables, session->selector.byte, &live);
+    if (in_table && live.state != SESSION_LIVE) {
+        return "ending";
+    }
+    if ((flow->account.flags & WIRE_ACCOUNT_DISABLED_FLAG) != 0) {
+        return "account_disabled";
+    }
+    if (session->epoch < flow->account.epoch) {
+        return "ended_with_all";
+    }
+    if (session->expires <= wall_s(core)) {
+        return "expired";
+    }
+    bool idle = in_table ? live.idle_expires <= sessions_idle_clock(core->tables)
+                         : table_idle_expires(core, session) <= wall_s(core);
+    return idle ? "expired_idle" : in_table ? "live" : "live_not_in_table";
+}
+
+static void any_shown(struct core *core, struct flow *flow, const struct answer *answer)
+{
+    struct view rows = answer->store.rows;
+    struct wire_session_row session;
+    struct bytes out;
+    char mark[AUDIT_MARK_SIZE + 1];
+    if (answer->store.outcome == WIRE_STORE_NOT_FOUND) {
+        flow_refuse(core, flow, WIRE_NOT_FOUND, "There is no such session.");
+        return;
+    }
+    if (answer->store.outcome != WIRE_STORE_OK || !wire_session_row_next(&rows, &session) ||
+        !flow_keep_account(flow, &rows)) {
+        flow_store_failed(core, flow, answer);
+        return;
+    }
+    bytes_init(&out, 8192);
+    append_session(core, flow, &out, &session);
+    flow_append_account(&out, &flow->account);
+    audit_mark(&session.selector, mark);
+    wire_status_row_append(
+        &out, &(struct wire_status_row){VIEW("state"), view_of_cstr(state_of(core, flow, &session))});
+    wire_status_row_append(&out, &(struct wire_status_row){VIEW("mark"), view_of_cstr(mark)});
+    flow_grant(core, flow, bytes_view(&out));
+    bytes_release(&out);
+}
+
+static void any_show(struct core *core, struct flow *flow, const struct answer *answer)
+{
+    (void)answer;
+    audit_flush(core); // what was just done should be there
+    ASK_STORE(core, flow, any_shown, store_session_by_public_id,
+              .public_id = flow->ask.any_session_show.public_id);
+}
+
+void on_any_session_show(struct core *core, struct flow *flow)
+{
+    flow_administer(core, flow, any_show);
 }

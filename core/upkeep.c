@@ -6,6 +6,8 @@
 
 #include "core/names.h"
 
+#include <sodium.h>
+
 #define RESENDS_MAX      64 // ends under way at once
 #define RESEND_EVERY_MS  500
 #define SEEN_EVERY_MS    5000
@@ -151,6 +153,25 @@ void audit(struct core *core, const struct flow *flow, const char *event, struct
         return;
     }
     core->audit_rows++;
+}
+
+void audit_mark(const struct id16 *selector, char out[static AUDIT_MARK_SIZE + 1])
+{
+    uint8_t hash[crypto_generichash_BYTES_MIN];
+    crypto_generichash(hash, sizeof(hash), selector->byte, sizeof(selector->byte), NULL, 0);
+    hex_encode(hash, AUDIT_MARK_SIZE / 2, out);
+}
+
+struct view audit_session(const char *before, const struct wire_session_row *session, const char *after,
+                          char out[static AUDIT_SESSION_SIZE])
+{
+    char id[32];
+    char mark[AUDIT_MARK_SIZE + 1];
+    id[base64url_encode(session->public_id.byte, sizeof(session->public_id.byte), id)] = '\0';
+    audit_mark(&session->selector, mark);
+    snprintf(out, AUDIT_SESSION_SIZE, "%.40s%ssession %s mark %s%s%.60s", before,
+             before[0] == '\0' ? "" : ", ", id, mark, after[0] == '\0' ? "" : ", ", after);
+    return view_of_cstr(out);
 }
 
 static void audit_stored(struct core *core, struct flow *flow, const struct answer *answer)

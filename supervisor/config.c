@@ -206,6 +206,10 @@ static const char *value_set(struct parse *parse, const struct config_key *key, 
         return path_set(parse->config, value, field, key->size);
     case CONFIG_KIND_URL:
         return config_value_url(value, field, key->size);
+    case CONFIG_KIND_WEBHOOK:
+        return config_value_webhook(value, field, key->size);
+    case CONFIG_KIND_COMMAND:
+        return config_value_command(value, field, key->size);
     case CONFIG_KIND_HOST:
     case CONFIG_KIND_RULE_HOST:
         if (value.size > 0 && config_value_host(value, key->kind == CONFIG_KIND_RULE_HOST) != NULL) {
@@ -342,7 +346,9 @@ static void key_set(struct parse *parse, const struct config_key *key, unsigned 
         return;
     }
     const char *wrong = value_set(parse, key, base, value);
-    if (wrong != NULL) {
+    if (wrong != NULL && key->kind == CONFIG_KIND_WEBHOOK) {
+        config_error(parse->report, parse->line, "%s %s", key->name, wrong); // a secret may stand in it
+    } else if (wrong != NULL) {
         config_error(parse->report, parse->line, "%s %s, not \"%.*s\"", key->name, wrong,
                      (int)(value.size < 100 ? value.size : 100), (const char *)value.data);
     }

@@ -52,7 +52,11 @@ struct config {
     unsigned listens;
     char tls_certificate[CONFIG_PATH_MAX]; // files: absolute, or "" for none
     char tls_key[CONFIG_PATH_MAX];
-    struct config_listen ops_listen; // kind NONE: off
+    struct config_listen ops_listen;     // kind NONE: off
+    char ops_url[513];                   // where people reach it, "" for what ops_listen says
+    char alert_webhook[CONFIG_PATH_MAX]; // "" for none; services put a secret into its path
+    char alert_webhook_ca[CONFIG_PATH_MAX];
+    char alert_command[CONFIG_PATH_MAX]; // "/path arguments", "" for none
     char data_dir[CONFIG_PATH_MAX];
     struct database database; // a password in its URL stands in it: wiped with config_wipe
     char database_password_file[CONFIG_PATH_MAX];

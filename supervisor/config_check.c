@@ -2,6 +2,8 @@
 // Checks between keys of the configuration. Runs in the supervisor and in `stayd --check`.
 #include "supervisor/config_check.h"
 
+#include "alert/url.h"
+
 #include <stdarg.h>
 
 [[gnu::format(printf, 4, 0)]] static void problem_add(struct config_report *report, unsigned line,
@@ -244,6 +246,19 @@ static void check_header(const struct config *config, struct config_report *repo
     }
 }
 
+static void check_alerts(const struct config *config, struct config_report *report)
+{
+    struct alert_url url;
+    if (config->alert_webhook[0] != '\0' &&
+        alert_url_parse(&url, view_of_cstr(config->alert_webhook)) == NULL && alert_url_in_the_clear(&url)) {
+        config_warning(report, 0,
+                       "alert_webhook is plain http to another machine: everyone on the way reads it");
+    }
+    if (config->alert_webhook_ca[0] != '\0' && config->alert_webhook[0] == '\0') {
+        config_warning(report, 0, "alert_webhook_ca is set, but alert_webhook is not");
+    }
+}
+
 void config_check(struct config *config, struct config_report *report)
 {
     if (config->listens == 0 && report->errors == 0) {
@@ -255,4 +270,5 @@ void config_check(struct config *config, struct config_report *report)
     check_sessions(config, report);
     check_database(config, report);
     check_header(config, report);
+    check_alerts(config, report);
 }

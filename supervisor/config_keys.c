@@ -13,6 +13,10 @@ const struct config_key config_keys[CONFIG_KEYS] = {
     {"tls_certificate", CONFIG_KIND_PATH, ROOM(tls_certificate), 0, 0, false},
     {"tls_key", CONFIG_KIND_PATH, ROOM(tls_key), 0, 0, false},
     {"ops_listen", CONFIG_KIND_OPS_LISTEN, AT(ops_listen), 0, 0, 0, false},
+    {"ops_url", CONFIG_KIND_URL, ROOM(ops_url), 0, 0, false},
+    {"alert_webhook", CONFIG_KIND_WEBHOOK, ROOM(alert_webhook), 0, 0, false},
+    {"alert_webhook_ca", CONFIG_KIND_PATH, ROOM(alert_webhook_ca), 0, 0, false},
+    {"alert_command", CONFIG_KIND_COMMAND, ROOM(alert_command), 0, 0, false},
     {"data_dir", CONFIG_KIND_PATH, ROOM(data_dir), 0, 0, false},
     {"database", CONFIG_KIND_DATABASE, AT(database), 0, 0, 0, false},
     {"database_password_file", CONFIG_KIND_PATH, ROOM(database_password_file), 0, 0, false},
@@ -91,6 +95,8 @@ static bool value_equal(const struct config_key *key, const struct config *a, co
     case CONFIG_KIND_TEXT:
     case CONFIG_KIND_PATH:
     case CONFIG_KIND_URL:
+    case CONFIG_KIND_WEBHOOK:
+    case CONFIG_KIND_COMMAND:
     case CONFIG_KIND_HOST:
     case CONFIG_KIND_HOSTS:
     case CONFIG_KIND_NETWORKS:

@@ -10,6 +10,8 @@ enum config_kind {
     CONFIG_KIND_TEXT,
     CONFIG_KIND_PATH,
     CONFIG_KIND_URL,
+    CONFIG_KIND_WEBHOOK,
+    CONFIG_KIND_COMMAND,
     CONFIG_KIND_HOST,
     CONFIG_KIND_HOSTS,
     CONFIG_KIND_NETWORKS,
@@ -41,7 +43,7 @@ struct config_key {
     bool repeats;
 };
 
-enum { CONFIG_KEYS = 33, CONFIG_RULE_KEYS = 6 };
+enum { CONFIG_KEYS = 37, CONFIG_RULE_KEYS = 6 };
 
 extern const struct config_key config_keys[CONFIG_KEYS];           // offsets in struct config
 extern const struct config_key config_rule_keys[CONFIG_RULE_KEYS]; // offsets in struct config_rule

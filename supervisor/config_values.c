@@ -2,6 +2,8 @@
 // Values of the configuration. Runs in the supervisor.
 #include "supervisor/config_values.h"
 
+#include "alert/url.h"
+
 #include <arpa/inet.h>
 
 static bool is_digit(uint8_t c)
@@ -307,4 +309,19 @@ unsigned config_distance(struct view a, struct view b)
         }
     }
     return row[b.size];
+}
+
+const char *config_value_webhook(struct view text, char *out, size_t size)
+{
+    struct alert_url url;
+    const char *wrong = alert_url_parse(&url, text);
+    return wrong != NULL ? wrong : view_to_cstr(text, out, size) ? NULL : "is too long";
+}
+
+const char *config_value_command(struct view text, char *out, size_t size)
+{
+    if (text.size == 0 || text.data[0] != '/') {
+        return "must begin with the path of a program: /path/to/program arguments";
+    }
+    return view_to_cstr(text, out, size) ? NULL : "is too long";
 }

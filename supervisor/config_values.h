@@ -17,6 +17,9 @@ const char *config_value_listen(struct view text, struct config_listen *listen);
 // scheme://host[:port], lower-case scheme http or https, no user, path, query or fragment. A single slash at
 // the end is dropped.
 const char *config_value_url(struct view text, char *url, size_t size);
+// Where alerts are posted to; and "/path arguments".
+const char *config_value_webhook(struct view text, char *out, size_t size);
+const char *config_value_command(struct view text, char *out, size_t size);
 // A host name (letters, digits, hyphens, dots).
 const char *config_value_host(struct view text, bool wildcard);
 // Addresses and CIDRs joined by commas or spaces, and "unix"; comes out joined by commas.

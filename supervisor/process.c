@@ -81,6 +81,16 @@ static bool on_setup_link(struct process *process, struct view packet)
     return true;
 }
 
+static bool on_alert(struct process *process, struct view packet)
+{
+    struct wire_alert alert;
+    if (!wire_alert_decode(packet, &alert)) {
+        return false;
+    }
+    alerts_take(process->supervisor, packet);
+    return true;
+}
+
 static bool on_packet(struct channel *channel, struct view packet, int fd)
 {
     struct process *process = channel->owner;
@@ -95,6 +105,8 @@ static bool on_packet(struct channel *channel, struct view packet, int fd)
         return on_heartbeat_ack(process, packet);
     case WIRE_MESSAGE_setup_link:
         return on_setup_link(process, packet);
+    case WIRE_MESSAGE_alert:
+        return on_alert(process, packet);
     case WIRE_MESSAGE_drained:
         return true; // its exit follows
     default:

@@ -113,20 +113,36 @@ static bool password_read(const struct config *config, struct secret *password, 
     return false;
 }
 
-// stayd-store opens it itself, each time it connects: so that a new certificate needs no restart.
-static bool ca_check(const struct database *database, char *why, size_t why_size)
+// The command must be there now, not only in the hour when it is needed. Its user may have fewer rights yet.
+static bool command_check(const char *line, char *why, size_t why_size)
 {
-    struct stat status;
-    if (database->ca[0] == '\0') {
+    char path[CONFIG_PATH_MAX];
+    struct view rest = view_of_cstr(line);
+    if (rest.size == 0) {
         return true;
     }
-    if (stat(database->ca, &status) != 0) {
-        snprintf(why, why_size, "database_ca %s: %s", database->ca, strerror(errno));
+    struct view word = view_cut(&rest, ' ');
+    if (view_to_cstr(word, path, sizeof path) && access(path, X_OK) == 0) {
+        return true;
+    }
+    snprintf(why, why_size, "alert_command %s: %s", path, strerror(errno));
+    return false;
+}
+
+// Whoever needs it opens it itself, each time it connects: so that a new certificate needs no restart.
+static bool ca_check(const char *name, const char *path, const char *reader, char *why, size_t why_size)
+{
+    struct stat status;
+    if (path[0] == '\0') {
+        return true;
+    }
+    if (stat(path, &status) != 0) {
+        snprintf(why, why_size, "%s %s: %s", name, path, strerror(errno));
     } else if (!S_ISREG(status.st_mode)) {
-        snprintf(why, why_size, "database_ca %s: is not a plain file", database->ca);
+        snprintf(why, why_size, "%s %s: is not a plain file", name, path);
     } else if (geteuid() == 0 && (status.st_mode & S_IROTH) == 0) {
-        snprintf(why, why_size, "database_ca %s: stayd-store may not read it: chmod 644 %s (it is no secret)",
-                 database->ca, database->ca);
+        snprintf(why, why_size, "%s %s: %s may not read it: chmod 644 %s (it is no secret)", name, path,
+                 reader, path);
     } else {
         return true;
     }
@@ -151,7 +167,9 @@ bool slices_files_init(struct slices_files *files, const struct config *config, 
         file_read("tls_certificate", config->tls_certificate, &files->certificate, why, why_size) &&
         file_read("tls_key", config->tls_key, &files->key, why, why_size) &&
         password_read(config, &files->database_password, why, why_size) &&
-        ca_check(&config->database, why, why_size) &&
+        ca_check("database_ca", config->database.ca, "stayd-store", why, why_size) &&
+        ca_check("alert_webhook_ca", config->alert_webhook_ca, "stayd-alert", why, why_size) &&
+        command_check(config->alert_command, why, why_size) &&
         pem_check("tls_certificate", &files->certificate, "-----BEGIN CERTIFICATE", why, why_size) &&
         pem_check("tls_key", &files->key, "-----BEGIN ", why, why_size) &&
         (files->key.size == 0 || memmem(files->key.data, files->key.size, "PRIVATE KEY", 11) != NULL ||
@@ -280,7 +298,9 @@ bool slices_encode(const struct slices *slices, enum wire_role role, uint16_t in
         return wire_key_config_encode(packet, &slice);
     }
     case WIRE_WATCH: {
-        struct wire_watch_config slice = {.fronts = slices->fronts, .version = view_of_cstr(slices->version)};
+        struct wire_watch_config slice = {.fronts = slices->fronts,
+                                          .version = view_of_cstr(slices->version),
+                                          .ops_url = view_of_cstr(slices->config->ops_url)};
         return wire_watch_config_encode(packet, &slice);
     }
     default:

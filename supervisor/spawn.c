@@ -70,10 +70,10 @@ bool spawn_init(struct spawn *spawn, char *why, size_t why_size)
         return false;
     }
     snprintf(moved, sizeof moved, "%s/../libexec/stayd", self); // an installation that was moved as a whole
-    for (const struct topology_role *role = topology_roles; role->role != 0; role++) {
-        const char *name = stats_role_name((uint32_t)role->stats);
-        int *fd = &spawn->executable[role->stats];
-        char *path = spawn->path[role->stats];
+    for (uint32_t role = STATS_ROLE_supervisor + 1; role < STATS_ROLE_COUNT; role++) {
+        const char *name = stats_role_name(role);
+        int *fd = &spawn->executable[role];
+        char *path = spawn->path[role];
         *fd = executable_open(self, name, path, sizeof spawn->path[0]);
         if (*fd < 0) {
             *fd = executable_open(moved, name, path, sizeof spawn->path[0]);

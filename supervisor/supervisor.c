@@ -146,6 +146,7 @@ static bool take_all(struct supervisor *supervisor)
 
 static void give_back(struct supervisor *supervisor)
 {
+    alerts_release(supervisor);
     for (unsigned i = 0; i < supervisor->processes; i++) {
         struct process *process = &supervisor->process[i];
         channel_close(&process->control);

@@ -9,6 +9,7 @@
 #ifndef SUPERVISOR_SUPERVISOR_H
 #define SUPERVISOR_SUPERVISOR_H
 
+#include "supervisor/alert.h"
 #include "supervisor/config.h"
 #include "supervisor/events.h"
 #include "supervisor/folders.h"
@@ -93,6 +94,7 @@ struct supervisor {
     struct password_list passwords[SUPERVISOR_PASSWORD_LISTS_MAX];
     unsigned password_lists;
     struct penalty penalty;
+    struct alert_lane alert[ALERT_WAYS];
     struct process process[SUPERVISOR_PROCESSES_MAX];
     unsigned processes;
     bool started; // every child was told to start once

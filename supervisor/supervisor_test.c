@@ -56,8 +56,8 @@ static void configure(const char *more)
 
 static int folder_make(void **state)
 {
-    static const char *const names[] = {"stayd-front", "stayd-core", "stayd-store",
-                                        "stayd-hash",  "stayd-key",  "stayd-watch"};
+    static const char *const names[] = {"stayd-front", "stayd-core",  "stayd-store", "stayd-hash",
+                                        "stayd-key",   "stayd-watch", "stayd-alert"};
     (void)state;
     snprintf(folder, sizeof folder, "/tmp/stayd-supervisor-XXXXXX");
     if (mkdtemp(folder) == NULL) {

@@ -14,6 +14,8 @@ const struct topology_role topology_roles[] = {
     {.role = 0},
 };
 
+const struct topology_role topology_alert = {0, STATS_ROLE_alert, false, TOPOLOGY_FOLDER_NONE, 0};
+
 static const struct {
     enum wire_role a, b;
 } links[] = {

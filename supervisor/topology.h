@@ -37,6 +37,8 @@ struct topology_grant {
 // The rows of the tables; each ends with a row whose role is 0.
 extern const struct topology_role topology_roles[];
 extern const struct topology_grant topology_grants[];
+// stayd-alert: started when there is something to tell, see supervisor/alert.h. It has no channel.
+extern const struct topology_role topology_alert;
 
 const struct topology_role *topology_role_find(enum wire_role role);
 // May these two have a channel?

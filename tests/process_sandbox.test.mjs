@@ -30,7 +30,8 @@ test('what an executable links is all it can do', async (t) => {
     'stayd-store': ['libseccomp', 'libsqlite3', ...postgres],
     'stayd-hash': ['libseccomp', 'libutf8proc', 'libzxcvbn'],
     'stayd-key': ['libseccomp'],
-    'stayd-watch': ['libseccomp'],
+    'stayd-watch': ['libseccomp', 'libjansson'],
+    'stayd-alert': ['libseccomp', 'libssl', 'libcrypto'],
     stayctl: ['libjansson', 'libssl', 'libcrypto'], // storm speaks https
   };
   for (const [name, allowed] of Object.entries(own)) {

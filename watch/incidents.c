@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: ISC
-// Lists and reads the incident folder. Runs in stayd-watch.
+// Lists and reads what lies in the incident folder beside incidents: crash records. Runs in stayd-watch.
 // A name is letters, digits, '-', '_' and '.', and does not begin with '.': it can't lead out of the folder.
 #include "watch/incidents.h"
 
 #include "watch/html.h"
+#include "watch/incident_files.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -48,6 +49,12 @@ static bool is_record_name(struct view name)
     return name.size > 0 && name.size <= INCIDENTS_NAME_MAX;
 }
 
+// Incidents are listed by the book.
+static bool is_incident(struct view name)
+{
+    return incident_is_id(view_first(name, view_index(name, '.')));
+}
+
 static int newest_first(const void *a, const void *b)
 {
     const struct record *left = a;
@@ -74,7 +81,7 @@ static size_t collect(const struct incidents *incidents, struct record *records)
     }
     while (count < INCIDENTS_LISTED_MAX && (entry = readdir(folder)) != NULL) {
         struct record *record = &records[count];
-        if (is_record_name(view_of_cstr(entry->d_name)) &&
+        if (is_record_name(view_of_cstr(entry->d_name)) && !is_incident(view_of_cstr(entry->d_name)) &&
             fstatat(incidents->folder, entry->d_name, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
             S_ISREG(status.st_mode) &&
             view_to_cstr(view_of_cstr(entry->d_name), record->name, sizeof(record->name))) {
@@ -111,29 +118,25 @@ static struct record *records_all(const struct incidents *incidents, size_t *cou
     return records;
 }
 
-void incidents_list_json(const struct incidents *incidents, struct bytes *out)
+json_t *incidents_json(const struct incidents *incidents)
 {
     size_t count;
     struct record *records = records_all(incidents, &count);
-    bytes_append_view(out, VIEW("{\"records\":["));
+    json_t *list = json_array();
     for (size_t i = 0; i < count; i++) {
-        char text[32] = "";
-        struct tm parts;
-        if (gmtime_r(&records[i].time, &parts) != NULL) {
-            strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &parts);
-        }
-        bytes_append_format(out, "%s{\"name\":\"%s\",\"at\":\"%s\",\"bytes\":%llu}", i > 0 ? "," : "",
-                            records[i].name, text, (unsigned long long)records[i].size);
+        char text[ISO_SIZE];
+        iso_time((uint64_t)records[i].time * 1000, text);
+        json_array_append_new(list, json_pack("{s:s, s:s, s:I}", "name", records[i].name, "at", text, "bytes",
+                                              (json_int_t)records[i].size));
     }
-    bytes_append_view(out, VIEW("]}\n"));
     free(records);
+    return list;
 }
 
 void incidents_list(const struct incidents *incidents, struct bytes *out)
 {
     size_t count;
     struct record *records = records_all(incidents, &count);
-    html_begin(out, "Incidents", 0);
     if (count == 0) {
         bytes_append_view(out, VIEW("<p>Nothing has been recorded.</p>\n"));
     } else {
@@ -144,7 +147,6 @@ void incidents_list(const struct incidents *incidents, struct bytes *out)
         }
         bytes_append_view(out, VIEW("</table></div>\n"));
     }
-    html_end(out);
     free(records);
 }
 

@@ -6,6 +6,8 @@
 
 #include "base/bytes.h"
 
+#include <jansson.h>
+
 enum { INCIDENTS_LISTED_MAX = 500, INCIDENTS_FILE_MAX = 1 << 20, INCIDENTS_NAME_MAX = 128 };
 
 struct incidents {
@@ -16,10 +18,10 @@ void incidents_init(struct incidents *incidents);
 void incidents_release(struct incidents *incidents);
 // Takes over fd.
 void incidents_open(struct incidents *incidents, int fd);
-// A page that lists the records, newest first.
+// The records that are no incidents as a table, newest first.
 void incidents_list(const struct incidents *incidents, struct bytes *out);
-// The same for programs: {"records":[{"name","at","bytes"}]}.
-void incidents_list_json(const struct incidents *incidents, struct bytes *out);
+// The same for programs: [{"name","at","bytes"}].
+json_t *incidents_json(const struct incidents *incidents);
 // Appends one record's text; false when there is none of that name, or the name is not one of a record.
 [[nodiscard]] bool incidents_read(const struct incidents *incidents, struct view name, struct bytes *out);
 // The content type by the name's ending.

@@ -3,11 +3,14 @@
 // is served the same while watch is away.
 #include "base/clock.h"
 #include "base/log.h"
+#include "watch/alert.h"
 #include "watch/caches.h"
+#include "watch/diagnosis.h"
 #include "watch/server.h"
 #include "wire/child.h"
 #include "wire/event.h"
 
+#include <fcntl.h>
 #include <unistd.h>
 
 static struct watch_process {
@@ -16,8 +19,14 @@ static struct watch_process {
     struct ops ops;
     struct server server;
     struct caches caches;
+    struct series *series;
+    struct facts *facts;
+    struct detect *detect;
+    struct diagnosis *diagnosis;
+    struct incident_book book;
+    char ops_url[513], listener[129];
     struct channel core, store; // heard, never answered
-    ev_timer sample, look;
+    ev_timer sample, look, tick;
 } process;
 
 static void on_sample(struct ev_loop *loop, ev_timer *timer, int revents)
@@ -39,13 +48,75 @@ static void on_look(struct ev_loop *loop, ev_timer *timer, int revents)
     caches_look(&process.caches, &process.watched, clock_mono_ns() / 1000000, caches_say);
 }
 
+// ---- why ----
+
+// The whole of it, ten times a second: nothing here waits for anybody.
+static void on_tick(struct ev_loop *loop, ev_timer *timer, int revents)
+{
+    struct watch_process *self = &process;
+    (void)loop;
+    (void)timer;
+    (void)revents;
+    struct watched_now now = watched_now();
+    series_take(self->series, &self->watched, now);
+    detect_look(self->detect, self->series, self->facts);
+    self->ops.verdict = diagnosis_look(self->diagnosis, self->series, self->facts, detect_seen(self->detect));
+    incident_book_look(&self->book, &(struct incident_view){.verdict = self->ops.verdict,
+                                                            .facts = self->facts,
+                                                            .watched = &self->watched,
+                                                            .now = now});
+}
+
+// To the supervisor, who has it sent: there is no network here.
+static void tell(void *context, const char *event, const json_t *incident)
+{
+    const struct watch_process *self = context;
+    char place[700];
+    struct bytes body;
+    const char *sentence = json_string_value(json_object_get(incident, "sentence"));
+    alert_place(self->ops_url, self->listener, place, sizeof(place));
+    bytes_init(&body, 12288);
+    json_t *object = alert_json(event, incident, place);
+    json_write(&body, object);
+    json_decref(object);
+    if (body.failed || !CHANNEL_SAY(child_control(), alert, .event = view_of_cstr(event),
+                                    .incident = view_of_cstr(incident_id(incident)),
+                                    .sentence = view_of_cstr(sentence), .body = bytes_view(&body))) {
+        log_event(LOG_WARNING, "alert_dropped", "%s of %s could not be handed over", event,
+                  incident_id(incident));
+    }
+    bytes_release(&body);
+}
+
+static bool why_begin(struct watch_process *self)
+{
+    self->series = series_new();
+    self->facts = self->facts != NULL ? self->facts : facts_new();
+    self->detect = detect_new();
+    self->diagnosis = diagnosis_new();
+    if (self->series == NULL || self->facts == NULL || self->detect == NULL || self->diagnosis == NULL) {
+        log_event(LOG_ERROR, "start_failed", "not enough memory");
+        return false;
+    }
+    self->ops.series = self->series;
+    self->ops.book = &self->book;
+    self->book.tell = tell;
+    self->book.context = self;
+    ev_timer_init(&self->tick, on_tick, SERIES_SAMPLE_MS / 1000.0, SERIES_SAMPLE_MS / 1000.0);
+    ev_timer_start(child_loop(), &self->tick);
+    return true;
+}
+
 // ---- events ----
 
 static void on_told(void *context, const struct wire_event *event)
 {
-    (void)context;
-    (void)event;
+    struct watch_process *self = context;
     stats_count(STATS_events);
+    self->facts = self->facts != NULL ? self->facts : facts_new();
+    if (self->facts != NULL) {
+        facts_add(self->facts, event, watched_now());
+    }
 }
 
 static bool on_packet(struct channel *channel, struct view packet, int fd)
@@ -99,7 +170,9 @@ static bool take_config(void *context, struct view packet, bool again)
         return false;
     }
     self->watched.fronts = config.fronts;
-    return view_to_cstr(config.version, self->watched.version, sizeof(self->watched.version));
+    (void)view_to_cstr(config.version, self->book.version, sizeof(self->book.version));
+    return view_to_cstr(config.ops_url, self->ops_url, sizeof(self->ops_url)) &&
+           view_to_cstr(config.version, self->watched.version, sizeof(self->watched.version));
 }
 
 static void open_history(struct watch_process *self, int folder)
@@ -121,11 +194,13 @@ static bool take_memory(void *context, const struct wire_memory *memory, int fd)
         server_init(&self->server, child_loop(), &self->ops);
     }
     if (memory->kind == WIRE_MEMORY_LISTENER) {
-        return server_listen(&self->server, fd, memory->name, OPS_DOOR_LISTENER);
+        return view_to_cstr(memory->name, self->listener, sizeof(self->listener)) &&
+               server_listen(&self->server, fd, memory->name, OPS_DOOR_LISTENER);
     }
     if (memory->kind == WIRE_MEMORY_DIRECTORY) {
         incidents_open(&self->incidents, fd);
         open_history(self, fd);
+        incident_book_open(&self->book, fcntl(fd, F_DUPFD_CLOEXEC, 0));
         return true;
     }
     if (memory->kind == WIRE_MEMORY_CONTROL) {
@@ -155,7 +230,7 @@ static bool run(void *context)
     ev_timer_start(child_loop(), &self->sample);
     ev_timer_init(&self->look, on_look, CACHES_LOOK_MS / 1000.0, CACHES_LOOK_MS / 1000.0);
     ev_timer_start(child_loop(), &self->look);
-    return true;
+    return why_begin(self);
 }
 
 static void drain(void *context, uint32_t deadline_ms)
@@ -188,8 +263,14 @@ int main(int argc, char **argv)
     };
     watched_init(&process.watched);
     incidents_init(&process.incidents);
+    incident_book_init(&process.book);
     ops_init(&process.ops, &process.watched, &process.incidents);
     int status = child_main(&role, &process, argc, argv);
     ops_release(&process.ops);
+    incident_book_release(&process.book);
+    diagnosis_free(&process.diagnosis);
+    detect_free(&process.detect);
+    facts_free(&process.facts);
+    series_free(&process.series);
     return status;
 }

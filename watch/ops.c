@@ -5,6 +5,7 @@
 #include "watch/answer.h"
 #include "watch/file.h"
 #include "watch/live_page.h"
+#include "watch/routes.h"
 #include "watch/runbooks.h"
 
 void ops_init(struct ops *ops, const struct watched *watched, const struct incidents *incidents)
@@ -31,7 +32,12 @@ static void live(const struct asked *asked)
 static void top(const struct asked *asked)
 {
     const struct ops *ops = asked->ops;
-    top_write_json(&asked->ops->body, &ops->top, ops->watched, &ops->saturation, VIEW(""), asked->now);
+    struct bytes verdict;
+    bytes_init(&verdict, 1 << 18);
+    why_write(asked, &verdict);
+    top_write_json(&asked->ops->body, &ops->top, ops->watched, &ops->saturation, bytes_view(&verdict),
+                   asked->now);
+    bytes_release(&verdict);
     answer_body(asked, VIEW("application/json"));
 }
 
@@ -84,45 +90,28 @@ static void ready(const struct asked *asked)
     answer_body(asked, VIEW("text/plain; charset=utf-8"));
 }
 
-static void incidents(const struct asked *asked)
-{
-    incidents_list(asked->ops->incidents, &asked->ops->body);
-    answer_page(asked);
-}
-
-static void incident_records(const struct asked *asked)
-{
-    incidents_list_json(asked->ops->incidents, &asked->ops->body);
-    answer_body(asked, VIEW("application/json"));
-}
-
-static void incident(const struct asked *asked)
-{
-    if (incidents_read(asked->ops->incidents, asked->rest, &asked->ops->body)) {
-        answer_body(asked, incidents_type(asked->rest));
-    } else {
-        answer_nothing_here(asked);
-    }
-}
-
 static const struct route {
     struct view path;
     bool prefix;
     enum stats_class class;
     void (*answer)(const struct asked *asked);
+    void (*post)(const struct asked *asked); // through the control socket; NULL: nothing to change
 } routes[] = {
-    {VIEW("/"), false, STATS_CLASS_page, live},
-    {VIEW("/top.json"), false, STATS_CLASS_control, top},
-    {VIEW("/metrics"), false, STATS_CLASS_control, metrics},
-    {VIEW("/livez"), false, STATS_CLASS_health, alive},
-    {VIEW("/readyz"), false, STATS_CLASS_health, ready},
-    {VIEW("/incidents"), false, STATS_CLASS_page, incidents},
-    {VIEW("/incidents.json"), false, STATS_CLASS_control, incident_records},
-    {VIEW("/incidents/"), true, STATS_CLASS_page, incident},
-    {VIEW("/runbooks"), false, STATS_CLASS_page, runbooks},
-    {VIEW("/runbooks/"), true, STATS_CLASS_page, runbook},
-    {VIEW("/ops.css"), false, STATS_CLASS_asset, asset},
-    {VIEW("/ops.js"), false, STATS_CLASS_asset, asset},
+    {VIEW("/"), false, STATS_CLASS_page, live, NULL},
+    {VIEW("/top.json"), false, STATS_CLASS_control, top, NULL},
+    {VIEW("/metrics"), false, STATS_CLASS_control, metrics, NULL},
+    {VIEW("/why.json"), false, STATS_CLASS_control, route_why_json, NULL},
+    {VIEW("/why"), false, STATS_CLASS_control, route_why_text, NULL},
+    {VIEW("/livez"), false, STATS_CLASS_health, alive, NULL},
+    {VIEW("/readyz"), false, STATS_CLASS_health, ready, NULL},
+    {VIEW("/incidents"), false, STATS_CLASS_page, route_incidents_page, NULL},
+    {VIEW("/incidents.json"), false, STATS_CLASS_control, route_incidents_json, NULL},
+    {VIEW("/incidents/actions.json"), false, STATS_CLASS_control, route_incident_actions, NULL},
+    {VIEW("/incidents/"), true, STATS_CLASS_page, route_incident, route_incident_post},
+    {VIEW("/runbooks"), false, STATS_CLASS_page, runbooks, NULL},
+    {VIEW("/runbooks/"), true, STATS_CLASS_page, runbook, NULL},
+    {VIEW("/ops.css"), false, STATS_CLASS_asset, asset, NULL},
+    {VIEW("/ops.js"), false, STATS_CLASS_asset, asset, NULL},
 };
 
 static const struct route *find(struct view path)
@@ -135,6 +124,24 @@ static const struct route *find(struct view path)
     return NULL;
 }
 
+static void answer(const struct route *route, struct asked *asked)
+{
+    bool reads = asked->request->method == HTTP_GET || asked->request->method == HTTP_HEAD;
+    bool changes = asked->request->method == HTTP_POST && asked->door == OPS_DOOR_CONTROL;
+    if (route == NULL) {
+        answer_nothing_here(asked);
+        return;
+    }
+    asked->rest = view_from(asked->request->path, route->path.size);
+    if (reads) {
+        route->answer(asked);
+    } else if (changes && route->post != NULL) {
+        route->post(asked);
+    } else {
+        answer_method_refused(asked, VIEW("GET, HEAD"));
+    }
+}
+
 void ops_answer(struct ops *ops, const struct http_request *request, enum ops_door door,
                 const struct watched_now *now, struct bytes *out)
 {
@@ -144,14 +151,7 @@ void ops_answer(struct ops *ops, const struct http_request *request, enum ops_do
     http_date_update(&ops->date, (int64_t)(now->wall_ms / 1000));
     bytes_reset(&ops->body);
     stats_flight_begin(class, NULL);
-    if (request->method != HTTP_GET && request->method != HTTP_HEAD) {
-        answer_method_refused(&asked, VIEW("GET, HEAD"));
-    } else if (route == NULL) {
-        answer_nothing_here(&asked);
-    } else {
-        asked.rest = view_from(request->path, route->path.size);
-        route->answer(&asked);
-    }
+    answer(route, &asked);
     stats_flight_end();
 }
 

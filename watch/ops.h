@@ -8,8 +8,10 @@
 #include "http/parse.h"
 #include "http/write.h"
 #include "watch/history.h"
+#include "watch/incident_book.h"
 #include "watch/incidents.h"
 #include "watch/metrics.h"
+#include "watch/series.h"
 #include "watch/top.h"
 #include "watch/watched.h"
 
@@ -24,6 +26,10 @@ struct ops {
     struct saturation saturation; // sampled by the process, as is
     struct top top;
     struct history history;
+    // Set by the process once they are there; NULL: not yet.
+    struct incident_book *book;
+    const struct verdict *verdict;
+    const struct series *series;
     struct http_date date;
     struct bytes body; // reused
 };

@@ -136,8 +136,7 @@ static void only_records_are_listed_and_read(void **unused)
     assert_null(strstr(list, "link.json"));
     assert_non_null(strstr(ask("GET /incidents/crash-1.json"), "\r\n\r\n{\"signal\":11}"));
     assert_non_null(strstr(ask("GET /incidents/crash-1.json"), "Content-Type: application/json\r\n"));
-    assert_non_null(
-        strstr(ask("GET /incidents.json"), "{\"records\":[{\"name\":\"crash-1.json\",\"at\":\"20"));
+    assert_non_null(strstr(ask("GET /incidents.json"), "\"name\": \"crash-1.json\""));
     assert_null(strstr(ask("GET /incidents.json"), "link.json"));
     assert_true(starts(ask("GET /incidents/link.json"), "HTTP/1.1 404 "));
     assert_true(starts(ask("GET /incidents/deeper"), "HTTP/1.1 404 "));
