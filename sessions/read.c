@@ -237,6 +237,11 @@ static enum sessions_reason account_read(const struct sessions_reader *reader, u
         out->account_flags = LOAD(slot->flags);
         *epoch = LOAD(slot->epoch);
         text_views(out, &sizes);
+        // The sequence says that nobody wrote meanwhile; that the slot is still this account's is looked at
+        // for itself, so that a writer that forgets the one is caught by the other.
+        if (LOAD(slot->generation) != generation) {
+            reason = SESSIONS_REASON_GENERATION;
+        }
     }
     return LOAD(slot->sequence) == sequence ? reason : SESSIONS_REASON_CONTENDED;
 }

@@ -109,6 +109,10 @@ static uint32_t slot_take(struct sessions_writer *writer)
     uint32_t number = (uint32_t)READ(header->slot_count);
     struct accounts_slot *slot = &writer->accounts->slot[number];
     store32(writer, &slot->sizes, (uint32_t)ACCOUNT_SLOT_FREE << 24);
+    // Generations of different slots have nothing in common: an entry that points to the wrong slot, by
+    // whatever bug, does not fit there.
+    if (READ(slot->generation) == 0)
+        store32(writer, &slot->generation, (uint32_t)sessions_mix(number + 1ull));
     store32(writer, &slot->sequence, (READ(slot->sequence) + 1) & ~1u);
     store64(writer, &header->slot_count, number + 1ull);
     return number;
@@ -272,6 +276,9 @@ enum sessions_account_put_result sessions_account_put(struct sessions_writer *wr
         store32(writer, &slot->epoch, epoch);
     if (READ(slot->flags) != account->flags)
         store32(writer, &slot->flags, account->flags);
+#ifdef STAYD_FAULTS
+    race_plant(writer, number);
+#endif
     ref_set(slot, number, ref);
     return SESSIONS_ACCOUNT_STORED;
 }

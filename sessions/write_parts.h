@@ -144,4 +144,7 @@ uint32_t pending_kept_epoch(const struct sessions_writer *writer, const struct i
 // Counts the pending ends of a dead core and makes them visible again.
 void pending_recover(struct sessions_writer *writer);
 
+// race.c, in builds with fault points: what a drill plants after an account was put.
+void race_plant(struct sessions_writer *writer, uint32_t number);
+
 #endif
