@@ -130,6 +130,22 @@ static bool take_start(struct view packet, int fd)
     return true;
 }
 
+#ifdef STAYD_FAULTS
+// For drills: memory that is taken, used once and never given back.
+static void leak(void)
+{
+    int64_t kib =
+        child.role->stats == STATS_ROLE_front && child.index == 0 ? FAULT_VALUE("front_leak_kib") : 0;
+    if (kib > 0) {
+        void *lost = malloc((size_t)kib * 1024);
+        if (lost != NULL) {
+            memset(lost, 1, (size_t)kib * 1024);
+            __asm__ volatile("" : : "r"(lost) : "memory"); // or it would not be taken at all
+        }
+    }
+}
+#endif
+
 static bool take_heartbeat(struct view packet, int fd)
 {
     struct wire_heartbeat heartbeat;
@@ -137,6 +153,9 @@ static bool take_heartbeat(struct view packet, int fd)
     if (!wire_heartbeat_decode(packet, &heartbeat)) {
         return false;
     }
+#ifdef STAYD_FAULTS
+    leak();
+#endif
     stats_set(STATS_heartbeat_ms, clock_mono_ns() / 1000000U);
     CHANNEL_SAY(&child.control, heartbeat_ack, .sent_ns = heartbeat.sent_ns);
     return true;
