@@ -6,6 +6,8 @@
 
 #include "base/bytes.h"
 
+#include <assert.h>
+
 enum { CLI_OPERANDS_MAX = 2, CLI_GROUPS_MAX = 32, CLI_PROBLEM_SIZE = 256 };
 
 // Options: identifier, long name, short letter or 0, what its value is (NULL: it has none), help.
@@ -49,13 +51,18 @@ enum { CLI_OPERANDS_MAX = 2, CLI_GROUPS_MAX = 32, CLI_PROBLEM_SIZE = 256 };
     X(deadline, "deadline", 0, "TIMES", "later answers are late: 1s (the default) or check=50ms,login=2s") \
     X(timeout, "timeout", 0, "TIME", "without an answer by then it failed (default 10s)") \
     X(seed, "seed", 0, "N", "the same seed makes the same arrivals (default 1)") \
+    X(first_source, "first-source", 0, "N", "begin with the Nth of those addresses, for a second storm beside one") \
+    X(scenario, "scenario", 0, "FILE", "instead of rates: lines \"phase 30s check=200 login=5\", login=x10, check=1-9") \
+    X(replay, "replay", 0, "FILE", "instead of rates: a recorded day, CSV or JSON lines of time and rates") \
+    X(speed, "speed", 0, "F", "so many times faster than it was recorded (default 1)") \
+    X(worse_by, "worse-by", 0, "N%", "how much worse a figure may be (default 10%)") \
     X(log, "log", 0, "FILE", "write each attempt into it, a line of CSV each") \
     X(sqlite, "sqlite", 0, NULL, "without PostgreSQL") \
     X(cache, "cache", 0, "DIR", "where databases for drills, and what drills leave, are kept") \
     X(junit, "junit", 0, "FILE", "write the result for a CI") \
     X(blind, "blind", 0, NULL, "a random one: you name the cause, then see how stayd did") \
     X(fast, "fast", 0, NULL, "shorter times") \
-    X(load, "load", 0, "F", "times the usual load (default 1)") \
+    X(load, "load", 0, "F", "times the usual, or the recorded, load (default 1)") \
     X(strength, "strength", 0, "F", "times the usual strength of the fault (default 1)") \
     X(once, "once", 0, NULL, "one screen, then end") \
     X(interval, "interval", 0, "TIME", "draw again so often, as 500ms or 5s (default 1s)") \
@@ -70,6 +77,8 @@ enum cli_option {
 #undef X
         CLI_OPTION_COUNT
 };
+
+static_assert(CLI_OPTION_COUNT <= 64, "a set of options is one word");
 
 #define CLI_TAKES(id) ((uint64_t)1 << CLI_##id)
 // Understood by every command.

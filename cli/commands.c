@@ -126,7 +126,8 @@ const struct command commands[] = {
     {"storm", NULL, "URL", 1, 1,
      T(rate) | T(mix) | T(duration) | T(steps) | T(ramp) | T(spike) | T(uniform) | T(users) | T(names) |
          T(password_file) | T(accounts) | T(sessions) | T(prepare) | T(signed_in) | T(sources) |
-         T(connections) | T(retries) | T(deadline) | T(timeout) | T(seed) | T(own_server) | T(log),
+         T(connections) | T(retries) | T(deadline) | T(timeout) | T(seed) | T(own_server) | T(log) |
+         T(first_source),
      load_storm, "put a load on a stayd and say how it bears it",
      "Requests are sent when they are due, however slow the answers are (an open model), and their times\n"
      "count from when they were due. The target must be on this machine's loopback.\n"
@@ -141,6 +142,12 @@ const struct command commands[] = {
      "stayctl storm http://127.0.0.1:8080 --accounts people.txt --steps 50,100,200,400 --retries polite\n"
      "stayctl storm http://127.0.0.1:8080 --prepare --ramp 100-5000 --mix check=1 --json | jq "
      ".classes.check.ok\n"},
+    {"storm", "compare", "BEFORE AFTER", 2, 2, T(worse_by), compare_storms,
+     "say what is worse in one storm than in another",
+     "BEFORE and AFTER are files that \"storm --json\" wrote. Exit code 1: a figure is worse by more than "
+     "--worse-by.",
+     "stayctl storm compare last-week.json today.json\n"
+     "stayctl storm compare last-week.json today.json --worse-by 25% --json\n"},
     {"drill", NULL, "NAME", 0, 1,
      T(seed) | T(sqlite) | T(accounts) | T(cache) | T(junit) | T(blind) | T(fast) | T(load) | T(strength),
      drill_play, "replay an outage on a stage of its own and see what it does",
@@ -163,20 +170,21 @@ const unsigned commands_count = sizeof(commands) / sizeof(commands[0]);
 
 const struct command *commands_find(const char *group, const char *verb, bool *is_group)
 {
+    const struct command *alone = NULL; // the group's name is a command, too
     *is_group = false;
     for (unsigned i = 0; i < commands_count; i++) {
         if (strcmp(commands[i].group, group) != 0) {
             continue;
         }
         if (commands[i].verb == NULL) {
+            alone = &commands[i];
+        } else if (verb != NULL && strcmp(commands[i].verb, verb) == 0) {
+            *is_group = true;
             return &commands[i];
         }
-        *is_group = true;
-        if (verb != NULL && strcmp(commands[i].verb, verb) == 0) {
-            return &commands[i];
-        }
+        *is_group = alone == NULL;
     }
-    return NULL;
+    return alone;
 }
 
 void command_name(const struct command *command, char out[static 48])

@@ -4,6 +4,7 @@
 
 #include "cli/show.h"
 #include "drill/report.h"
+#include "drill/scenario.h"
 
 #include <errno.h>
 #include <sodium.h>
@@ -50,6 +51,7 @@ static bool read_counts(const struct cli *cli, struct storm_options *options, ui
     }
     return read_count(cli, CLI_users, 1, PEOPLE_MAX, users) &&
            read_count(cli, CLI_sources, 1, LINK_SOURCES_MAX, &options->sources) &&
+           read_count(cli, CLI_first_source, 0, LINK_SOURCES_MAX, &options->first_source) &&
            read_count(cli, CLI_connections, 1, LINKS_MAX, &options->connections) &&
            read_count(cli, CLI_signed_in, 0, PEOPLE_MAX, &options->signed_in);
 }
@@ -117,6 +119,65 @@ static bool read_timeout(const struct cli *cli, struct storm_options *options)
     return true;
 }
 
+// A whole file; false, and a sentence, when it can't be read.
+static bool read_file(const char *path, struct bytes *content)
+{
+    uint8_t part[65536];
+    size_t got;
+    FILE *in = fopen(path, "re");
+    while (in != NULL && (got = fread(part, 1, sizeof(part), in)) > 0 && bytes_append(content, part, got)) {
+    }
+    bool done = in != NULL && !ferror(in) && !content->failed;
+    if (in != NULL) {
+        fclose(in);
+    }
+    if (!done) {
+        cli_say("%s can't be read: %s.", path, content->failed ? "it is too large" : strerror(errno));
+    }
+    return done;
+}
+
+static bool read_factor(const struct cli *cli, enum cli_option option, double most, double *factor)
+{
+    const char *text = text_of(cli, option);
+    *factor = 1;
+    if (text == NULL || (plan_read_number(view_of_cstr(text), factor) && *factor > 0 && *factor <= most)) {
+        return true;
+    }
+    cli_say("--%s is a number, at most %.0f.", cli_options[option].name, most);
+    return false;
+}
+
+static bool read_plan_file(const struct cli *cli, struct plan *plan)
+{
+    static const enum cli_option others[] = {CLI_duration, CLI_rate, CLI_mix, CLI_steps, CLI_ramp, CLI_spike};
+    const char *replay = text_of(cli, CLI_replay);
+    const char *path = replay == NULL ? text_of(cli, CLI_scenario) : replay;
+    double speed, load;
+    struct bytes content;
+    bool clash = replay != NULL && arguments_has(cli->arguments, CLI_scenario);
+    for (unsigned i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+        clash = clash || arguments_has(cli->arguments, others[i]);
+    }
+    if (clash) {
+        cli_say(
+            "The file says what is to be asked when: no --rate, --mix, --duration and the like beside it.");
+        return false;
+    }
+    if (!read_factor(cli, CLI_speed, 10000, &speed) || !read_factor(cli, CLI_load, 1000, &load)) {
+        return false;
+    }
+    bytes_init(&content, SCENARIO_FILE_MAX);
+    bool read = read_file(path, &content);
+    bool done = read && (replay != NULL ? scenario_replay(plan, bytes_view(&content), speed, load)
+                                        : scenario_read(plan, bytes_view(&content)));
+    bytes_release(&content);
+    if (read && !done) {
+        cli_say("%s: %s", path, plan->problem);
+    }
+    return done;
+}
+
 static bool read_plan(const struct cli *cli, struct plan *plan)
 {
     const struct plan_texts texts = {
@@ -127,6 +188,9 @@ static bool read_plan(const struct cli *cli, struct plan *plan)
         .ramp = text_of(cli, CLI_ramp),
         .spike = text_of(cli, CLI_spike),
     };
+    if (arguments_has(cli->arguments, CLI_scenario) || arguments_has(cli->arguments, CLI_replay)) {
+        return read_plan_file(cli, plan);
+    }
     if (!plan_make(plan, &texts)) {
         cli_say("%s", plan->problem);
         return false;

@@ -12,6 +12,7 @@ enum play_phase { PLAY_QUIET, PLAY_FAULT, PLAY_AFTER };
 struct play {
     const struct drill_row *row;
     const struct drill_options *options;
+    struct stage_options stage_options; // with what the faults need
     struct drill_result *result;
     struct stage stage;
     const struct injection *injection[DRILL_INJECTIONS_MAX];

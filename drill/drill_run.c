@@ -23,11 +23,11 @@ enum {
     STORM_BEGINS_MS = 60000,
     STORM_ENDS_MS = 20000,
     PEAK_CONNECTIONS = 8,
-    SQLITE_USERS = 60,
 };
 #define CHECK_RATE   200.0
 #define LOGIN_RATE   4.0
 #define CHANGE_RATE  3.0
+#define MARGIN_S     60.0
 #define PEAK_SECONDS 3.0
 #define PEAK_OFFERED 400.0
 
@@ -47,9 +47,10 @@ static bool stopping(const struct play *play)
 
 // ---- storm
 
+// Longer than it can take: storm is told when it is over, since ending a fault takes its time, too.
 static double total_s(const struct drill_options *options)
 {
-    return options->quiet_s + options->fault_s + options->after_s;
+    return options->quiet_s + options->fault_s + options->after_s + MARGIN_S;
 }
 
 struct load {
@@ -278,10 +279,15 @@ static bool one_turn(struct play *play, double at_s)
     return true;
 }
 
+static bool is_over(const struct play *play, double at_s)
+{
+    return play->phase == PLAY_AFTER && at_s >= play->ended_s + play->options->after_s;
+}
+
 static bool run_load(struct play *play)
 {
     bool done = wait_for_load(play);
-    while (done && !stopping(play) && now_s(play) < total_s(play->options)) {
+    while (done && !stopping(play) && !is_over(play, now_s(play))) {
         done = one_turn(play, now_s(play));
         program_pause(ASK_EVERY_MS);
     }
@@ -292,10 +298,8 @@ static bool run_load(struct play *play)
     if (!done || stopping(play)) {
         return false;
     }
-    if (!program_wait(&play->storm, STORM_ENDS_MS) || !read_log(play)) {
-        return play_fail(play, "storm did not end.");
-    }
-    return true;
+    program_stop(&play->storm, SIGTERM, STORM_ENDS_MS);
+    return read_log(play);
 }
 
 // ---- before and after
@@ -320,21 +324,35 @@ static bool open_folder(struct play *play)
            play_fail(play, "%.300s can't be made: %s.", result->folder, strerror(errno));
 }
 
-static bool take_injection(struct play *play, const struct drill_row *row)
+static bool suits(struct play *play, const struct drill_row *row, unsigned needs)
 {
-    const struct injection *injection = injection_find(row->injection);
-    if (injection == NULL || (injection->database && play->options->stage.sqlite)) {
+    struct stage_options *stage = &play->stage_options;
+    if ((needs & INJECT_FAULTS) != 0 && !stage_has_faults()) {
+        return play_fail(play, "%s needs a build with fault points (tools/build faults).", row->name);
+    }
+    if ((needs & INJECT_SQLITE) != 0) {
+        stage->sqlite = true; // there is no other way
+    }
+    if ((needs & INJECT_DATABASE) != 0 && stage->sqlite) {
         return play_fail(play, "%s needs PostgreSQL.", row->name);
     }
-    if (injection->faults && !stage_has_faults()) {
-        return play_fail(
-            play, "%s needs a build with fault points (meson -Dfaults=true, tools/build faults).", row->name);
+    stage->proxy |= (needs & INJECT_PROXY) != 0;
+    stage->standby |= (needs & INJECT_STANDBY) != 0;
+    return true;
+}
+
+static bool take_injection(struct play *play, const struct drill_row *row)
+{
+    const struct drill_options *options = play->options;
+    const struct injection *injection = injection_find(row->injection);
+    if (injection == NULL || !suits(play, row, injection->needs)) {
+        return false;
     }
-    injecting_init(&play->injecting[play->injections], &play->stage, play->options->strength,
-                   play->options->seed);
+    injecting_init(&play->injecting[play->injections], &play->stage, options->strength,
+                   options->seed + play->injections, options->fault_s);
     play->injection[play->injections++] = injection;
     unsigned count = 0;
-    while (count < DRILL_EXPECTED_MAX && play->expected[count] != NULL) {
+    while (play->expected[count] != NULL) {
         count++;
     }
     for (unsigned i = 0; i < DRILL_EXPECTED_MAX && row->expected[i] != NULL; i++) {
@@ -355,7 +373,7 @@ static bool prepare(struct play *play)
 
 static enum drill_end stage_up(struct play *play)
 {
-    enum stage_result result = stage_open(&play->stage, &play->options->stage);
+    enum stage_result result = stage_open(&play->stage, &play->stage_options);
     if (result == STAGE_READY) {
         result = stage_database(&play->stage);
     }
@@ -398,7 +416,11 @@ enum drill_end drill_run(const struct drill_row *row, const struct drill_options
                          struct drill_result *result)
 {
     static struct play play;
-    play = (struct play){.row = row, .options = options, .result = result, .storm = {.in = -1, .out = -1}};
+    play = (struct play){.row = row,
+                         .options = options,
+                         .stage_options = options->stage,
+                         .result = result,
+                         .storm = {.in = -1, .out = -1}};
     *result = (struct drill_result){.row = row,
                                     .second = options->second,
                                     .seed = options->seed,
@@ -410,6 +432,7 @@ enum drill_end drill_run(const struct drill_row *row, const struct drill_options
     enum drill_end end = DRILL_UNAVAILABLE;
     if (take_injection(&play, row) && (options->second == NULL || take_injection(&play, options->second)) &&
         open_folder(&play)) {
+        result->accounts = play.stage_options.sqlite ? 0 : play.stage_options.accounts;
         end = perform(&play);
     }
     program_stop(&play.storm, SIGKILL, 0);

@@ -6,23 +6,33 @@
 
 #include "drill/stage.h"
 
+// What an injection needs of the stage, or of the build.
+enum injection_needs {
+    INJECT_DATABASE = 1u << 0, // PostgreSQL
+    INJECT_FAULTS = 1u << 1,   // fault points
+    INJECT_PROXY = 1u << 2,    // the fault proxy before PostgreSQL
+    INJECT_STANDBY = 1u << 3,  // a second PostgreSQL
+    INJECT_SQLITE = 1u << 4,   // a database in a file of stayd's own
+};
+
 struct injecting {
     struct stage *stage;
     double strength;
     uint64_t seed;
-    struct psql *psql;      // a session of its own
-    struct program program; // what disturbs
-    double next_s;          // of `turn`
-    uint32_t count;         // how often it was done
-    double last_s;          // when it was done last, of a fault that is done again and again
-    double statement_s;     // of the degraded statement, measured before; 0: not known
-    char problem[256];      // after a failure: one sentence
+    struct psql *psql;
+    struct program program[8]; // what disturbs
+    double next_s;             // of `turn`
+    uint32_t count;            // how often it was done
+    double last_s;             // when it was done last, of a fault that is done again and again
+    double statement_s;        // of the degraded statement, measured before; 0: not known
+    double fault_s;            // how long it is to last
+    pid_t held;                // a process that stands still
+    char problem[256];         // after a failure: one sentence
 };
 
 struct injection {
     const char *name;
-    bool database; // needs PostgreSQL
-    bool faults;   // needs a build with fault points
+    unsigned needs; // enum injection_needs
     // Before the load: looks what it will cost. May be NULL.
     bool (*prepare)(struct injecting *injecting);
     bool (*begin)(struct injecting *injecting);
@@ -33,8 +43,17 @@ struct injection {
 };
 
 const struct injection *injection_find(const char *name);
-void injecting_init(struct injecting *injecting, struct stage *stage, double strength, uint64_t seed);
+void injecting_init(struct injecting *injecting, struct stage *stage, double strength, uint64_t seed,
+                    double fault_s);
 // Ends what it started, without healing.
 void injecting_release(struct injecting *injecting);
+
+// ---- between the files of the injections
+
+extern const struct injection inject_database[], inject_process[],
+    inject_load[]; // each ended by one without a name
+[[gnu::format(printf, 2, 3)]] bool inject_fail(struct injecting *injecting, const char *format, ...);
+bool inject_nothing(struct injecting *injecting);
+bool inject_point(const char *name, double value); // arms a fault point with a number; 0 disarms
 
 #endif

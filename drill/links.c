@@ -220,10 +220,11 @@ static bool bind_source(const struct links *links, int fd, uint32_t source)
 {
     struct sockaddr_in from = {.sin_family = AF_INET};
     int one = 1;
-    if (links->sources <= 1 || links->target->address.ss_family != AF_INET) {
+    if ((links->sources <= 1 && links->first_source == 0) || links->target->address.ss_family != AF_INET) {
         return true;
     }
     // From 127.16.0.1 on, leaving out the last byte's 0 and 255.
+    source += links->first_source;
     from.sin_addr.s_addr = htonl(0x7f100000u + source / 254 * 256 + source % 254 + 1);
     setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &one, sizeof(one));
     return bind(fd, (const struct sockaddr *)&from, sizeof(from)) == 0;

@@ -48,7 +48,7 @@ struct links {
     const struct target *target;
     SSL_CTX *tls;
     struct link *link;
-    uint32_t count, sources;
+    uint32_t count, sources, first_source; // the first one's place among the addresses
     uint32_t free_first, idle_first, idle_last;
     uint32_t *source_first; // idle links by source
     uint32_t busy, open;

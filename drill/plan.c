@@ -288,16 +288,50 @@ bool plan_make(struct plan *plan, const struct plan_texts *texts)
         add_piece(&making, at, next);
         at = next;
     }
+    plan_make_phases(plan);
     return true;
+}
+
+void plan_make_phases(struct plan *plan)
+{
+    plan->phases = plan->pieces < PLAN_PHASES_MAX ? plan->pieces : PLAN_PHASES_MAX;
+    for (unsigned i = 0; i <= plan->phases; i++) {
+        plan->phase_first[i] = (uint16_t)(plan->phases == 0 ? 0 : i * plan->pieces / plan->phases);
+    }
 }
 
 unsigned plan_piece_at(const struct plan *plan, double at_s)
 {
-    unsigned piece = 0;
-    while (piece + 1 < plan->pieces && at_s >= plan->piece[piece].end_s) {
-        piece++;
+    unsigned first = 0;
+    for (unsigned last = plan->pieces - 1; first < last;) {
+        unsigned middle = (first + last) / 2;
+        if (at_s >= plan->piece[middle].end_s) {
+            first = middle + 1;
+        } else {
+            last = middle;
+        }
     }
-    return piece;
+    return first;
+}
+
+unsigned plan_phase_at(const struct plan *plan, double at_s)
+{
+    unsigned piece = plan_piece_at(plan, at_s);
+    unsigned phase = 0;
+    while (phase + 1 < plan->phases && piece >= plan->phase_first[phase + 1]) {
+        phase++;
+    }
+    return phase;
+}
+
+double plan_phase_begin(const struct plan *plan, unsigned phase)
+{
+    return plan->piece[plan->phase_first[phase]].begin_s;
+}
+
+double plan_phase_end(const struct plan *plan, unsigned phase)
+{
+    return plan->piece[plan->phase_first[phase + 1] - 1].end_s;
 }
 
 static double rate_in(const struct plan_piece *piece, enum storm_class class, double at_s)

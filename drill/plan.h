@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: ISC
 // What is to be asked when: the rate of each class of requests over time, and the times that follow from it.
 // Used by stayctl storm. Pure: no clock; randomness comes from a seed. Owns nothing.
-// Bounds: PLAN_PIECES_MAX pieces, PLAN_SPIKES_MAX spikes, rates up to PLAN_RATE_MAX, PLAN_SECONDS_MAX long.
+// Bounds: PLAN_PIECES_MAX pieces in PLAN_PHASES_MAX phases, PLAN_SPIKES_MAX spikes, rates up to
+// PLAN_RATE_MAX, PLAN_SECONDS_MAX long.
 #ifndef DRILL_PLAN_H
 #define DRILL_PLAN_H
 
 #include "base/bytes.h"
 
 enum {
-    PLAN_PIECES_MAX = 64,
+    PLAN_PIECES_MAX = 2000,
+    PLAN_PHASES_MAX = 64,
     PLAN_STEPS_MAX = 24,
     PLAN_SPIKES_MAX = 12,
     PLAN_RATE_MAX = 1000000,
@@ -44,6 +46,8 @@ struct plan_piece {
 struct plan {
     struct plan_piece piece[PLAN_PIECES_MAX];
     unsigned pieces;
+    uint16_t phase_first[PLAN_PHASES_MAX + 1]; // piece with which each phase begins; then `pieces`
+    unsigned phases;                           // what is reported apart
     double seconds;
     char problem[PLAN_PROBLEM_SIZE]; // after a failure: one sentence
 };
@@ -59,8 +63,13 @@ struct plan {
 // What one class is to get a second at a time, and how many of it there are in all.
 double plan_rate(const struct plan *plan, enum storm_class class, double at_s);
 double plan_count(const struct plan *plan, enum storm_class class);
-// The piece a time is in.
+// The piece, and the phase, a time is in.
 unsigned plan_piece_at(const struct plan *plan, double at_s);
+unsigned plan_phase_at(const struct plan *plan, double at_s);
+double plan_phase_begin(const struct plan *plan, unsigned phase);
+double plan_phase_end(const struct plan *plan, unsigned phase);
+// Divides the pieces among phases: each its own where there are not too many.
+void plan_make_phases(struct plan *plan);
 // "30s", "250ms", "2m", "1h", or a number of seconds.
 [[nodiscard]] bool plan_read_duration(struct view text, double *seconds);
 // A decimal number, not negative.

@@ -221,6 +221,31 @@ bool program_start(struct program *program, const struct program_options *option
     return true;
 }
 
+bool program_fork(struct program *program, void (*work)(void *context), void *context)
+{
+    *program = (struct program){.in = -1, .out = -1};
+    fflush(NULL);
+    program->pid = fork();
+    if (program->pid == 0) {
+        setpgid(0, 0);
+        signal(SIGINT, SIG_DFL);
+        signal(SIGTERM, SIG_DFL);
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        if (guard_pipe >= 0) {
+            close(guard_pipe); // its end is the caller's to tell
+        }
+        work(context);
+        _exit(0);
+    }
+    if (program->pid < 0) {
+        program->pid = 0;
+        return false;
+    }
+    setpgid(program->pid, program->pid);
+    remember(program->pid);
+    return true;
+}
+
 // ---- end
 
 static void release(struct program *program)

@@ -29,6 +29,8 @@ struct program_options {
 };
 
 [[nodiscard]] bool program_start(struct program *program, const struct program_options *options);
+// A process of this program itself, which does `work` until it is stopped.
+[[nodiscard]] bool program_fork(struct program *program, void (*work)(void *context), void *context);
 // True when it has ended; its status is kept then.
 bool program_ended(struct program *program);
 // Waits; false when it still runs.

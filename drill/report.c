@@ -22,9 +22,10 @@ static bool is_planned(const struct storm *storm, enum storm_class class)
 // The part of a phase that was run: a run may have been stopped.
 static double phase_seconds(const struct storm *storm, unsigned phase)
 {
-    const struct plan_piece *piece = &storm->options->plan->piece[phase];
-    double end_s = piece->end_s < storm->ran_s ? piece->end_s : storm->ran_s;
-    return end_s > piece->begin_s ? end_s - piece->begin_s : 0;
+    double begin_s = plan_phase_begin(storm->options->plan, phase);
+    double end_s = plan_phase_end(storm->options->plan, phase);
+    end_s = end_s < storm->ran_s ? end_s : storm->ran_s;
+    return end_s > begin_s ? end_s - begin_s : 0;
 }
 
 // ---- JSON
@@ -91,11 +92,12 @@ static json_t *totals_json(const struct storm *storm)
 static json_t *phases_json(const struct storm *storm)
 {
     json_t *phases = json_array();
-    for (unsigned i = 0; i < storm->options->plan->pieces; i++) {
-        const struct plan_piece *piece = &storm->options->plan->piece[i];
+    const struct plan *plan = storm->options->plan;
+    for (unsigned i = 0; i < plan->phases; i++) {
         if (phase_seconds(storm, i) > 0) {
-            json_array_append_new(phases, json_pack("{s:f, s:f, s:o}", "begin_s", piece->begin_s, "end_s",
-                                                    piece->end_s, "classes", classes_json(storm, i)));
+            json_array_append_new(phases,
+                                  json_pack("{s:f, s:f, s:o}", "begin_s", plan_phase_begin(plan, i), "end_s",
+                                            plan_phase_end(plan, i), "classes", classes_json(storm, i)));
         }
     }
     return phases;
@@ -235,12 +237,12 @@ static void phase_rows(FILE *out, const struct storm *storm)
     const struct plan *plan = storm->options->plan;
     fprintf(out, "\n%-15s %-9s%11s%11s%11s%11s%11s%11s\n", "seconds", "", "offered/s", "ok/s", "refused/s",
             "ok p99", "ref. p99", "failed");
-    for (unsigned i = 0; i < plan->pieces; i++) {
+    for (unsigned i = 0; i < plan->phases; i++) {
         double seconds = phase_seconds(storm, i);
         for (unsigned j = 0; j < STORM_CLASSES && seconds > 0; j++) {
             const struct tally_cell *cell = tally_at(&storm->tally, i, (enum storm_class)j);
             char range[32];
-            snprintf(range, sizeof(range), "%.4g-%.4g", plan->piece[i].begin_s, plan->piece[i].end_s);
+            snprintf(range, sizeof(range), "%.4g-%.4g", plan_phase_begin(plan, i), plan_phase_end(plan, i));
             if (cell->offered > 0) {
                 fprintf(out, "%-15s %-9s%11.1f%11.1f%11.1f", range, storm_class_name((enum storm_class)j),
                         (double)cell->offered / seconds, (double)cell->times[STORM_ok].count / seconds,
@@ -290,7 +292,7 @@ void report_table(FILE *out, const struct storm *storm)
                     storm_cause_text((enum storm_cause)i));
         }
     }
-    if (options->plan->pieces > 1) {
+    if (options->plan->phases > 1) {
         phase_rows(out, storm);
     }
     own_lines(out, storm);

@@ -62,6 +62,8 @@ enum stage_result stage_open(struct stage *stage, const struct stage_options *op
     *stage = (struct stage){.options = options,
                             .stayd = {.in = -1, .out = -1},
                             .psql.program = {.in = -1, .out = -1},
+                            .proxy = {.in = -1, .out = -1},
+                            .standby.program = {.in = -1, .out = -1},
                             .postgres.program = {.in = -1, .out = -1}};
     char found[PROGRAM_PATH_MAX];
     if (!options->sqlite && !postgres_find(found, sizeof(found))) {
@@ -73,6 +75,13 @@ enum stage_result stage_open(struct stage *stage, const struct stage_options *op
         !program_guard(stage->folder)) {
         return stage_fail(stage, STAGE_FAILED, "A temporary folder can't be made: %s.", strerror(errno));
     }
+    if (stage_has_faults()) {
+        char path[PROGRAM_PATH_MAX];
+        snprintf(path, sizeof(path), "%s/faults", stage->folder);
+        if (!fault_share(path) || setenv("STAYD_FAULTS_FILE", path, 1) != 0) {
+            return stage_fail(stage, STAGE_FAILED, "The page of the fault points can't be made.");
+        }
+    }
     return STAGE_READY;
 }
 
@@ -83,9 +92,14 @@ static bool write_config(struct stage *stage, const char *further)
     char text[8192];
     char database[320] = "";
     if (!stage->options->sqlite) {
-        char url[256];
-        postgres_url(&stage->postgres, stage->options->database_port, "stayd", "stayd", url, sizeof(url));
-        snprintf(database, sizeof(database), "database = %s\n", url);
+        char second[32] = "";
+        uint16_t first = stage->proxy_port != 0 ? stage->proxy_port : stage->postgres.port;
+        if (stage->standby.port != 0) {
+            snprintf(second, sizeof(second), ",127.0.0.1:%u", (unsigned)stage->standby.port);
+        }
+        snprintf(database, sizeof(database),
+                 "database = postgres://stayd@127.0.0.1:%u%s/stayd?sslmode=disable\n", (unsigned)first,
+                 second);
     }
     int size =
         snprintf(text, sizeof(text),
@@ -219,6 +233,8 @@ void stage_close(struct stage *stage)
     stage_stop_stayd(stage);
     psql_close(&stage->psql);
     postgres_stop(&stage->postgres, SIGQUIT); // its data is thrown away
+    postgres_stop(&stage->standby, SIGQUIT);
+    program_stop(&stage->proxy, SIGKILL, 0);
     program_remove_folder(stage->folder);
     program_guard_end();
     stage->folder[0] = '\0';

@@ -6,16 +6,18 @@
 #define DRILL_STAGE_H
 
 #include "drill/postgres.h"
+#include "drill/toxics.h"
 
 enum { STAGE_PROBLEM_SIZE = 512, STAGE_SESSIONS_MAX = 20000, STAGE_PIDS_MAX = 64 };
 
 struct stage_options {
-    bool sqlite;            // no PostgreSQL: a few accounts that storm registers
-    uint32_t accounts;      // in the database
-    uint32_t users;         // who are acted for
-    const char *cache;      // folder of templates; NULL: below $XDG_CACHE_HOME or ~/.cache
-    const char *config;     // further lines of stayd's configuration, or NULL
-    uint16_t database_port; // stayd goes there instead of to PostgreSQL's own port; 0: directly
+    bool sqlite;        // no PostgreSQL: a few accounts that storm registers
+    uint32_t accounts;  // in the database
+    uint32_t users;     // who are acted for
+    const char *cache;  // folder of templates; NULL: below $XDG_CACHE_HOME or ~/.cache
+    const char *config; // further lines of stayd's configuration, or NULL
+    bool proxy;         // stayd reaches PostgreSQL by way of the fault proxy
+    bool standby;       // a second PostgreSQL follows the first
     void (*progress)(const char *what);
     volatile sig_atomic_t *stop;
 };
@@ -29,7 +31,10 @@ struct stage {
     char watch[PROGRAM_PATH_MAX];  // watch's socket
     char people[PROGRAM_PATH_MAX]; // file of sessions for storm; "" when storm registers them
     char password[PROGRAM_PATH_MAX];
-    struct postgres postgres;
+    struct postgres postgres, standby;
+    struct program proxy;
+    struct toxics *toxics; // of the proxy; NULL: there is none
+    uint16_t proxy_port;
     struct psql psql; // one session for what a drill does to the database
     struct program stayd;
     uint16_t port, ops_port;

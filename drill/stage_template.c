@@ -4,15 +4,17 @@
 #include "drill/stage_template.h"
 
 #include "base/clock.h"
+#include "drill/proxy.h"
 #include "drill/population.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { SQL_MS = 600000, TEMPLATE_FORMAT = 1 };
+enum { SQL_MS = 600000, TEMPLATE_FORMAT = 2, PROXY_TURN_MS = 5 };
 
 // Makes a folder and those above it; others may pass through, since PostgreSQL has a user of its own.
 bool stage_make_folders(const char *path)
@@ -81,16 +83,28 @@ static bool fill(struct stage *stage, uint32_t accounts)
 {
     static struct psql psql;
     struct population population;
+    // Rows of nobody, so that the table is as large as it is after years; stayd never loads them.
+    char others[512];
+    snprintf(others, sizeof(others),
+             "INSERT INTO sessions (" POPULATION_SESSIONS
+             ") SELECT a, b, b, b, 0, 0, 4000000000, 0, 1, b, '' FROM"
+             " (SELECT decode(md5('a' || n), 'hex') AS a, decode(md5('b' || n), 'hex') AS b"
+             " FROM generate_series(1, %u) n) of",
+             accounts);
     bool done =
         population_init(&population, accounts, STAGE_SESSIONS_MAX, clock_wall_s()) &&
         psql_open(&psql, &stage->postgres, "stayd") &&
         psql_run(&psql, "DROP INDEX accounts_name; DROP INDEX accounts_administrators", SQL_MS) &&
         copy_rows(stage, "accounts", POPULATION_ACCOUNTS, &population, population_write_accounts) &&
         copy_rows(stage, "sessions", POPULATION_SESSIONS, &population, population_write_sessions) &&
+        psql_run(&psql, "DROP INDEX sessions_account; DROP INDEX sessions_public_id", SQL_MS) &&
+        psql_run(&psql, others, SQL_MS) &&
         psql_run(&psql,
                  "SET maintenance_work_mem = '256MB'; CREATE UNIQUE INDEX accounts_name ON accounts (name);"
                  "CREATE INDEX accounts_administrators ON accounts (id) WHERE strpos(',' || groups || ',', "
-                 "',admins,') > 0; VACUUM (FREEZE, ANALYZE) accounts; VACUUM (FREEZE, ANALYZE) sessions; "
+                 "',admins,') > 0; CREATE UNIQUE INDEX sessions_public_id ON sessions (public_id);"
+                 "CREATE INDEX sessions_account ON sessions (account_id, selector); VACUUM (FREEZE, ANALYZE) "
+                 "accounts; VACUUM (FREEZE, ANALYZE) sessions; "
                  "CHECKPOINT",
                  SQL_MS);
     if (!done) {
@@ -179,6 +193,53 @@ static bool write_people(struct stage *stage, uint32_t users)
     return fclose(out) == 0 && program_write_file(stage->password, VIEW(POPULATION_PASSWORD "\n"), 0600);
 }
 
+// ---- what stands between, and behind
+
+struct proxy_work {
+    struct proxy *proxy;
+};
+
+_Noreturn static void carry(void *context)
+{
+    struct proxy_work *work = context;
+    for (;;) {
+        proxy_turn(work->proxy, PROXY_TURN_MS);
+    }
+}
+
+static bool start_proxy(struct stage *stage)
+{
+    stage->toxics =
+        mmap(NULL, sizeof(*stage->toxics), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (stage->toxics == MAP_FAILED) {
+        stage->toxics = NULL;
+        return false;
+    }
+    struct proxy_work work = {.proxy = proxy_new(stage->postgres.port, stage->toxics, 1)};
+    bool done = work.proxy != NULL && program_fork(&stage->proxy, carry, &work);
+    stage->proxy_port = done ? proxy_port(work.proxy) : 0;
+    proxy_free(&work.proxy);
+    return done;
+}
+
+// A copy of the same cluster follows the first one's log.
+static bool start_standby(struct stage *stage, const char *template)
+{
+    char to[PROGRAM_PATH_MAX], path[PROGRAM_PATH_MAX + 32], settings[256];
+    uid_t user = getuid();
+    gid_t group = getgid();
+    snprintf(to, sizeof(to), "%s/standby", stage->folder);
+    snprintf(settings, sizeof(settings), "primary_conninfo = 'host=127.0.0.1 port=%u user=postgres'\n",
+             (unsigned)stage->postgres.port);
+    if (!postgres_copy(&stage->standby, template, to)) {
+        return false;
+    }
+    snprintf(path, sizeof(path), "%s/data/standby.signal", to);
+    return program_write_file(path, VIEW(""), 0600) &&
+           (user != 0 || (program_user(&user, &group) && chown(path, user, group) == 0)) &&
+           postgres_start(&stage->standby, settings);
+}
+
 enum stage_result stage_database(struct stage *stage)
 {
     char from[PROGRAM_PATH_MAX], to[PROGRAM_PATH_MAX];
@@ -198,6 +259,13 @@ enum stage_result stage_database(struct stage *stage)
     if (!psql_open(&stage->psql, &stage->postgres, "stayd") || !psql_run(&stage->psql, "SELECT 1", 10000) ||
         !write_people(stage, accounts < STAGE_SESSIONS_MAX ? accounts : STAGE_SESSIONS_MAX)) {
         return stage_fail(stage, STAGE_FAILED, "psql can't reach the database: %.200s", stage->psql.answer);
+    }
+    if (stage->options->proxy && !start_proxy(stage)) {
+        return stage_fail(stage, STAGE_FAILED, "The fault proxy could not be started: %s.", strerror(errno));
+    }
+    if (stage->options->standby && !start_standby(stage, from)) {
+        return stage_fail(stage, STAGE_FAILED, "The standby could not be started: %s",
+                          stage->standby.problem);
     }
     return STAGE_READY;
 }

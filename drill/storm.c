@@ -219,7 +219,7 @@ static uint32_t pick_person(struct storm *storm, enum storm_class class)
 
 static void arrive(struct storm *storm, enum storm_class class, uint64_t at_ns)
 {
-    unsigned phase = plan_piece_at(storm->options->plan, (double)at_ns / 1e9);
+    unsigned phase = plan_phase_at(storm->options->plan, (double)at_ns / 1e9);
     tally_offer(&storm->tally, phase, class, at_ns);
     uint32_t number = storm_request_new(storm);
     if (number == LINK_NONE) {
@@ -409,11 +409,12 @@ static bool init(struct storm *storm, const struct storm_options *options, struc
     hex_encode(run, sizeof(run), storm->run_name);
     storm->request = calloc(STORM_REQUESTS_MAX, sizeof(*storm->request));
     storm->later = malloc(STORM_REQUESTS_MAX * sizeof(*storm->later));
-    if (storm->request == NULL || storm->later == NULL || !tally_init(&storm->tally, options->plan->pieces) ||
+    if (storm->request == NULL || storm->later == NULL || !tally_init(&storm->tally, options->plan->phases) ||
         !links_init(&storm->links, options->target, options->connections, options->sources, storm, on_done)) {
         snprintf(storm->problem, sizeof(storm->problem), "There is not enough memory for this load.");
         return false;
     }
+    storm->links.first_source = options->first_source;
     for (uint32_t i = 0; i < STORM_REQUESTS_MAX; i++) {
         storm->request[i].next = i + 1 < STORM_REQUESTS_MAX ? i + 1 : LINK_NONE;
     }

@@ -27,7 +27,7 @@ enum storm_retries {
 struct storm_options {
     const struct target *target;
     const struct plan *plan;
-    uint32_t connections, sources;
+    uint32_t connections, sources, first_source;
     enum storm_retries retries;
     unsigned tries; // beyond the first
     uint64_t timeout_ns;
