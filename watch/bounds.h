@@ -12,7 +12,7 @@
 #define CHANGE_CLAMP       8.0    // one tenth of a second counts at most so much
 #define CHANGE_ALARM       12.0   // Page's h
 #define CHANGE_CONFIRM_MS  600    // the mean of so long must confirm it
-#define CHANGE_EVENTS_MIN  4      // and so many requests stand behind it
+#define CHANGE_EVENTS_MIN  6      // and so many requests stand behind it
 #define CHANGE_LASTS       0.6    // over when it falls below so much of what raised it
 #define CHANGE_ADOPT_MS    900000 // what stays for so long is the new usual
 
@@ -46,9 +46,15 @@
 #define DISK_FREE_MIN       16777216.0
 #define REFUSED_SHARE       0.05 // arrivals count as a symptom when so many of them are sent away
 #define EVENT_LASTS_MS      1000 // an event counts as a symptom for so long
+#define PROCESSORS_LOAD     1.4  // times the usual log-ins
 #define STATEMENT_FACTOR    4.0
 #define STATEMENT_RISE_MS   15.0
 #define STATEMENT_CALLS_MIN 3
+
+#define CACHE_FULL    0.95 // of the session table's room
+#define CACHE_MISSED  0.15 // of the checks
+#define CACHE_EVICTED 0.5  // a second
+#define CACHE_MS      2000
 
 // ---- growth without end
 // -------------------------------------------------------------------------------------
@@ -63,10 +69,13 @@
 // ---- the scene of a diagnosis (watch/scene.c) -----------------------------------------------------------
 #define BEFORE_MS         30000 // what was usual: so long before the onset,
 #define BEFORE_GAP_MS     400   // without the last moments, as the onset may be a little late
-#define SHORTLY_MS        8000  // arrivals are compared with shorter ago, as they come in waves
+#define SHORTLY_MS        12000 // arrivals are compared with shorter ago, as they come in waves
 #define NOW_MIN_MS        300
 #define NOW_MAX_MS        2000
-#define JUMP_MS           600 // a step in arrivals shows within so long
+#define NOW_RATES_MIN_MS  1000 // rates need longer than times to be told from chance
+#define JUMP_MS           600  // a step in arrivals shows within so long
+#define JUMP_SIGMAS       3.3  // beyond chance, as many moments are looked at
+#define SOURCES_LATE_MS   1300
 #define JUMP_BEFORE_MS    1500
 #define JUMP_BACK_MS      60000
 #define HEAVY_SOURCE_RATE 2.0 // a second: people are slower
@@ -80,6 +89,7 @@
 #define ESTABLISHED_MS   400   // a cause must have held for so long, unless it was seen itself
 #define EXPIRES_MS       10000 // and is dropped when it has not held for so long while another does
 #define UNKNOWN_AFTER_MS 3000  // then "unknown" is said
+#define HELD_SHARE       0.5   // an inferred cause has held for so much of the time since it first did
 #define SHARE_MIN        0.06  // with less, a cause is not named
 #define SURE_WEIGHT      4.0   // as a factor of 55
 

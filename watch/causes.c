@@ -36,6 +36,8 @@ bool need_holds(const struct cause_need *need, const struct scene *scene)
         return figure->now >= need->bound;
     case TEST_AT_MOST:
         return !(figure->now > need->bound); // what is not known excludes nothing
+    case TEST_BELOW:
+        return figure->now < need->bound;
     case TEST_TIMES:
         return figure->now >= need->bound * figure->before && figure->now > 0;
     case TEST_TIMES_AT_MOST:

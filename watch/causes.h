@@ -6,7 +6,7 @@
 #include "watch/scene.h"
 #include "watch/verdict.h"
 
-enum cause_test { TEST_AT_LEAST, TEST_AT_MOST, TEST_TIMES, TEST_TIMES_AT_MOST, TEST_RISE };
+enum cause_test { TEST_AT_LEAST, TEST_AT_MOST, TEST_BELOW, TEST_TIMES, TEST_TIMES_AT_MOST, TEST_RISE };
 
 struct cause_need {
     const char *text; // NULL: no more

@@ -181,6 +181,15 @@ static bool is_full(const struct series *series)
     return size_bytes > 0 && free_bytes < DISK_FREE_MIN && free_bytes < size_bytes / 50;
 }
 
+static bool table_is_small(const struct series *series)
+{
+    const struct window window = {CACHE_MS, 0};
+    double checks = series_total(series, SIGNAL_checks_arrived_all, window);
+    return series_value(series, SIGNAL_sessions_full, window) >= CACHE_FULL &&
+           series_value(series, SIGNAL_sessions_evicted, window) >= CACHE_EVICTED && checks >= 20 &&
+           series_total(series, SIGNAL_misses, window) >= CACHE_MISSED * checks;
+}
+
 int detect_leaking(const struct series *series, enum series_resource *resource, struct series_growth *growth)
 {
     for (unsigned i = 0; i < 2 * series_processes(series); i++) {
@@ -222,6 +231,7 @@ static void look_at_invariants(struct detect *detect, const struct series *serie
     now[SYMPTOM_clock] |= fabs(series_clock_step_ms(series, second)) >= CLOCK_STEP_MS;
     now[SYMPTOM_stuck] |= is_stuck(series);
     now[SYMPTOM_lock] |= is_locked(series, facts, now_ms);
+    now[SYMPTOM_cache] |= table_is_small(series);
     now[SYMPTOM_leak] |= detect_leaking(series, &resource, &growth) >= 0;
 }
 
@@ -270,6 +280,14 @@ static bool many_are_sent_away(const struct series *series)
     return away >= BURN_FAST_MIN && away >= REFUSED_SHARE * all;
 }
 
+// More work makes everything on the machine busier: that is not somebody else's doing.
+static bool load_is_usual(const struct detect *detect, const struct series *series)
+{
+    double usual = changes_find(&detect->changes, SIGNAL_logins_arrived)->median;
+    double now = series_value(series, SIGNAL_logins_arrived, (struct window){2000, 0});
+    return !(now > PROCESSORS_LOAD * usual);
+}
+
 static void look_at_changes(struct detect *detect, const struct series *series)
 {
     const struct changes *changes = &detect->changes;
@@ -287,6 +305,9 @@ static void look_at_changes(struct detect *detect, const struct series *series)
     now[SYMPTOM_latency] |= change_raised(changes, SIGNAL_login_ms) ||
                             change_raised(changes, SIGNAL_check_ms) ||
                             change_raised(changes, SIGNAL_change_ms);
+    now[SYMPTOM_processors] |= change_raised(changes, SIGNAL_hash_ms) &&
+                               change_raised(changes, SIGNAL_processors_others) &&
+                               load_is_usual(detect, series);
     now[SYMPTOM_sync] |= change_raised(changes, SIGNAL_sync_ms);
     now[SYMPTOM_network] |= change_raised(changes, SIGNAL_probe_ms);
 }

@@ -23,10 +23,11 @@
 #include <stdlib.h>
 
 struct standing {
-    bool holds;       // at the last look
-    uint64_t held_ms; // all together, in this episode
-    uint64_t last_ms; // when it held last
-    double weight;    // the highest so far
+    bool holds;        // at the last look
+    uint64_t first_ms; // when it held first
+    uint64_t held_ms;  // all together, in this episode
+    uint64_t last_ms;  // when it held last
+    double weight;     // the highest so far
     bool root;
     double share;
     char because[VERDICT_LINE_SIZE]; // it was ruled out, at the last look at which it did not hold
@@ -37,7 +38,7 @@ struct diagnosis {
     struct scene scene;
     struct baseline baseline;
     struct standing standing[CAUSE_unknown];
-    uint64_t episode, looked_ms;
+    uint64_t episode, looked_ms, judged_ms;
     enum cause named[VERDICT_CAUSES_MAX];
     unsigned named_count;
 };
@@ -61,9 +62,17 @@ static uint64_t unix_ms(const struct series *series, uint64_t mono_ms)
 
 // ---- 1. judge --------------------------------------------------------------------------------------------
 
-static bool established(const struct standing *standing)
+static bool is_sure(unsigned cause)
 {
-    return standing->held_ms >= ESTABLISHED_MS;
+    return cause_rows[cause].weight == FIGURE_COUNT && cause != CAUSE_own_change;
+}
+
+static bool established(const struct diagnosis *diagnosis, unsigned cause)
+{
+    const struct standing *standing = &diagnosis->standing[cause];
+    double could = (double)(diagnosis->judged_ms - standing->first_ms);
+    bool passing = !is_sure(cause) && (double)standing->held_ms < HELD_SHARE * could;
+    return standing->held_ms >= ESTABLISHED_MS && !passing;
 }
 
 static void judge_one(struct diagnosis *diagnosis, enum cause cause, uint64_t passed_ms)
@@ -71,9 +80,10 @@ static void judge_one(struct diagnosis *diagnosis, enum cause cause, uint64_t pa
     struct standing *standing = &diagnosis->standing[cause];
     const struct scene *scene = &diagnosis->scene;
     const struct cause_need *fails = cause_fails(cause, scene);
-    bool sure = cause_rows[cause].weight == FIGURE_COUNT && cause != CAUSE_own_change;
+    bool sure = is_sure(cause);
     standing->holds = fails == NULL;
     if (standing->holds) {
+        standing->first_ms = standing->held_ms == 0 ? scene->now_ms - passed_ms : standing->first_ms;
         standing->held_ms += sure ? ESTABLISHED_MS : passed_ms;
         standing->last_ms = scene->now_ms;
         standing->weight = fmax(standing->weight, cause_weight(cause, scene));
@@ -86,7 +96,7 @@ static bool another_holds(const struct diagnosis *diagnosis, unsigned cause)
 {
     for (unsigned i = 0; i < CAUSE_unknown; i++) {
         const struct standing *other = &diagnosis->standing[i];
-        if (i != cause && other->holds && established(other)) {
+        if (i != cause && other->holds && established(diagnosis, i)) {
             return true;
         }
     }
@@ -95,12 +105,13 @@ static bool another_holds(const struct diagnosis *diagnosis, unsigned cause)
 
 static void judge(struct diagnosis *diagnosis, uint64_t passed_ms)
 {
+    diagnosis->judged_ms = diagnosis->scene.now_ms;
     for (unsigned i = 0; i < CAUSE_unknown; i++) {
         judge_one(diagnosis, (enum cause)i, passed_ms);
     }
     for (unsigned i = 0; i < CAUSE_unknown; i++) {
         struct standing *standing = &diagnosis->standing[i];
-        bool sure = cause_rows[i].weight == FIGURE_COUNT && i != CAUSE_own_change;
+        bool sure = is_sure(i);
         bool faded = diagnosis->scene.now_ms - standing->last_ms > (sure ? 6u : 1u) * EXPIRES_MS;
         if (!standing->holds && faded && another_holds(diagnosis, i)) {
             standing->held_ms = 0;
@@ -115,9 +126,9 @@ static void trace(struct diagnosis *diagnosis)
 {
     for (unsigned i = 0; i < CAUSE_unknown; i++) {
         struct standing *standing = &diagnosis->standing[i];
-        standing->root = established(standing);
+        standing->root = established(diagnosis, i);
         for (unsigned j = 0; j < CAUSE_unknown && standing->root; j++) {
-            if (j != i && established(&diagnosis->standing[j]) &&
+            if (j != i && established(diagnosis, j) &&
                 cause_explains((enum cause)j, (enum cause)i, &diagnosis->scene)) {
                 standing->root = false;
                 snprintf(standing->because, sizeof(standing->because), "what there is of it follows from %s",

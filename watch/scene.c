@@ -46,7 +46,12 @@ void baseline_take(struct baseline *baseline, const struct series *series, uint6
 
 static double now_of(const struct scene *scene, enum signal signal)
 {
-    return series_value(scene->series, signal, scene->now);
+    struct window window = scene->now;
+    bool rate = signal_rows[signal].kind == SIGNAL_RATE || signal_rows[signal].kind == SIGNAL_REQUESTS;
+    if (rate && window.from_ms_ago < NOW_RATES_MIN_MS) {
+        window.from_ms_ago = NOW_RATES_MIN_MS;
+    }
+    return series_value(scene->series, signal, window);
 }
 
 static double known_or(double value, double otherwise)
@@ -97,16 +102,23 @@ static double novel_logins(const struct series *series, uint32_t ago)
     return fmax(0, known_or(arrived, 0) - again);
 }
 
-static double login_jump(const struct scene *scene)
+static double login_jump(struct scene *scene)
 {
     double usual = scene->baseline->arrivals[SIGNAL_logins_arrived], largest = SERIES_UNKNOWN;
     uint64_t since = scene->now_ms - scene->detected->onset_ms + JUMP_BEFORE_MS;
     uint32_t oldest = since < JUMP_BACK_MS ? (uint32_t)since : JUMP_BACK_MS;
     for (uint32_t ago = JUMP_MS; ago <= oldest && usual > 0; ago += 200) {
         double novel = novel_logins(scene->series, ago);
-        double noise = 2.5 * sqrt(fmax(usual, 1) * JUMP_MS / 1000) * 1000 / JUMP_MS;
-        double jump = novel > usual + noise ? novel / usual : fmin(novel / usual, 1.4);
-        largest = isnan(largest) || jump > largest ? jump : largest;
+        double just_before = known_or(
+            series_value(scene->series, SIGNAL_logins_arrived, (struct window){ago + 2000, ago + 200}),
+            usual);
+        double from = fmax(usual, just_before); // a slow rise is no step
+        double noise = JUMP_SIGMAS * sqrt(fmax(from, 1) * JUMP_MS / 1000) * 1000 / JUMP_MS;
+        double jump = novel > from + noise ? novel / from : fmin(novel / from, 1.4);
+        if (isnan(largest) || jump > largest) {
+            largest = jump;
+            scene->jumped_ms_ago = jump >= 1.5 ? ago : scene->jumped_ms_ago;
+        }
     }
     return largest;
 }
@@ -125,15 +137,19 @@ static double arrivals_of(const double *value)
 
 // In %: what the busiest sources send, where that is more than people would; all of it where sources have
 // been shut out for sending too much.
-static double heavy_of(const double *value, double arrivals)
+static double heavy_of(const struct scene *scene, const double *value, double arrivals)
 {
+    unsigned fronts = 0;
+    for (unsigned i = 0; i < series_processes(scene->series); i++) {
+        fronts += series_process(scene->series, i).role == STATS_ROLE_front;
+    }
     double shut_out =
         known_or(value[SIGNAL_refused_source], 0) + known_or(value[SIGNAL_connections_source_full], 0);
     double share = known_or(value[SIGNAL_sources_heaviest], 0) / 1000;
     if (arrivals > 0 && shut_out > arrivals / 2) {
         return 100;
     }
-    return share * arrivals / 8 >= HEAVY_SOURCE_RATE ? share * 100 : 0;
+    return share * arrivals / 8 >= HEAVY_SOURCE_RATE * fmax(1, fronts) ? share * 100 : 0;
 }
 
 static void take_load(struct scene *scene)
@@ -141,20 +157,23 @@ static void take_load(struct scene *scene)
     double now[SIGNAL_COUNT];
     const double *before = scene->baseline->arrivals;
     for (unsigned i = 0; i < SIGNAL_COUNT; i++) {
-        now[i] = signal_rows[i].kind == SIGNAL_RATE || signal_rows[i].kind == SIGNAL_HIGHEST
-                     ? now_of(scene, (enum signal)i)
-                     : SERIES_UNKNOWN;
+        now[i] = signal_rows[i].kind == SIGNAL_RATE ? now_of(scene, (enum signal)i) : SERIES_UNKNOWN;
     }
+    now[SIGNAL_sources_heaviest] =
+        series_value(scene->series, SIGNAL_sources_heaviest, (struct window){SERIES_SAMPLE_MS, 0});
     double arrive = arrivals_of(now), arrived = arrivals_of(before);
-    double heavy = heavy_of(now, arrive), was_heavy = heavy_of(before, arrived);
+    double heavy = heavy_of(scene, now, arrive), was_heavy = heavy_of(scene, before, arrived);
+    set(scene, FIGURE_login_jump, login_jump(scene), 1);
     set(scene, FIGURE_arrivals, arrive, arrived);
-    set(scene, FIGURE_heavy, heavy, was_heavy);
+    // Fronts count sources by the second: just after a step they still speak of before.
+    bool stale =
+        scene->now_ms - scene->detected->onset_ms < SOURCES_LATE_MS || scene->jumped_ms_ago < SOURCES_LATE_MS;
+    set(scene, FIGURE_heavy, stale ? SERIES_UNKNOWN : heavy, was_heavy);
     set(scene, FIGURE_heavy_rate, heavy * arrive / 100, was_heavy * arrived / 100);
     double wrong = now[SIGNAL_guesses_refused] + now[SIGNAL_guesses_throttled];
     set(scene, FIGURE_guesses, wrong, before[SIGNAL_guesses_refused] + before[SIGNAL_guesses_throttled]);
     double decided = wrong + now[SIGNAL_logins_granted];
     set(scene, FIGURE_guess_share, decided > 0 ? 100 * wrong / decided : 0, SERIES_UNKNOWN);
-    set(scene, FIGURE_login_jump, login_jump(scene), 1);
 }
 
 // ---- hashing and processors ------------------------------------------------------------------------------
@@ -416,6 +435,7 @@ void scene_take(struct scene *scene, const struct series *series, const struct f
                             .baseline = baseline,
                             .now_ms = now_ms,
                             .operation = -1,
+                            .jumped_ms_ago = UINT32_MAX,
                             .process_hung = -1,
                             .process_leaking = -1};
     scene->now.from_ms_ago = lasted < NOW_MIN_MS   ? NOW_MIN_MS

@@ -37,7 +37,8 @@ struct scene {
     struct window now; // what counts as now
     struct figure figure[FIGURE_COUNT];
     // Names, each made of figures and of what others told.
-    int operation; // the statement that became slower than all others; -1: none
+    uint32_t jumped_ms_ago; // the largest step in log-ins
+    int operation;          // the statement that became slower than all others; -1: none
     const struct fact *lock, *death, *change, *moved, *slow;
     int process_hung, process_leaking; // in the series; -1: none
     char text_operation[SCENE_NAME_SIZE], text_leak[SCENE_NAME_SIZE], text_hung[SCENE_NAME_SIZE],
