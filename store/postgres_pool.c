@@ -260,6 +260,9 @@ static void take_failure(struct postgres_slot *slot, struct postgres_job *job, e
 {
     struct postgres_service *service = slot->service;
     note_space(service, failure, text);
+    if (failure == POSTGRES_FAILED_LATE) { // the server was first
+        postgres_events_cancelled(service, slot->kind, now_ns - slot->begun_ns);
+    }
     if (failure != POSTGRES_FAILED_RACE) {
         postgres_failure_say(failure, slot->call.operation->name, text, now_ns / 1000000u);
     }
@@ -376,10 +379,12 @@ static void give_up(struct postgres_slot *slot, uint64_t now_ns)
     struct postgres_job *job = slot->job;
     slot->job = NULL;
     slot->cancelled_ns = now_ns;
+    if (now_ns >= slot->deadline_ns) {
+        postgres_events_cancelled(service, slot->kind, now_ns - slot->begun_ns);
+    }
     postgres_helper_cancel(service->helper, postgres_connection_cancel(&slot->connection));
     if (job != NULL) {
         stats_count(STATS_store_expired);
-        postgres_events_cancelled(service, slot->kind, now_ns - slot->begun_ns);
         postgres_failure_say(POSTGRES_FAILED_LATE, slot->call.operation->name, "no answer at its deadline",
                              now_ns / 1000000u);
         postgres_service_refuse(service, job, WIRE_STORE_UNAVAILABLE);

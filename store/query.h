@@ -21,6 +21,8 @@ struct store_sqlite {
     bool in_group;
     char message[160];
     uint64_t deadline_ns;
+    _Atomic uint64_t busy_ns; // since when another program keeps it from writing; 0: none does
+    uint64_t busy_began_ns;   // this wait
     uint32_t wal_pages;
     struct id16 swept_account, swept_selector; // where the walk over expired sessions stands
 };

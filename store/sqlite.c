@@ -19,7 +19,9 @@
 #include <errno.h>
 #include <malloc.h>
 #include <stdio.h>
+#include <time.h>
 
+#define BUSY_NS           2000000000u
 #define COUNT_PAGES_EVERY 64 // operations
 #define GROW_MISSES_MIN   32 // of pages, between two counts
 
@@ -117,6 +119,27 @@ static int on_wal(void *argument, sqlite3 *database, const char *schema, int pag
     return SQLITE_OK;
 }
 
+// Another program has the file locked: waits for it BUSY_NS at most.
+static int on_busy(void *argument, int count)
+{
+    struct store_sqlite *store = argument;
+    uint64_t now_ns = clock_mono_ns();
+    store->busy_began_ns = count == 0 ? now_ns : store->busy_began_ns;
+    if (atomic_load(&store->busy_ns) == 0) {
+        atomic_store(&store->busy_ns, now_ns);
+    }
+    if (now_ns - store->busy_began_ns >= BUSY_NS) {
+        return 0;
+    }
+    (void)nanosleep(&(struct timespec){.tv_nsec = count < 5 ? 1000000 : 10000000}, NULL);
+    return 1;
+}
+
+uint64_t store_sqlite_busy_ns(const struct store_sqlite *store)
+{
+    return atomic_load(&store->busy_ns);
+}
+
 static int configure(struct store_sqlite *store)
 {
     char cache[48];
@@ -130,7 +153,7 @@ static int configure(struct store_sqlite *store)
         "PRAGMA secure_delete = FAST", "PRAGMA journal_size_limit = 16777216",
     };
     (void)sqlite3_extended_result_codes(store->database, 1);
-    (void)sqlite3_busy_timeout(store->database, 2000);
+    (void)sqlite3_busy_handler(store->database, on_busy, store);
     (void)sqlite3_db_config(store->database, SQLITE_DBCONFIG_LOOKASIDE, NULL, 256, 64);
     (void)sqlite3_db_config(store->database, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
     (void)sqlite3_wal_hook(store->database, on_wal, store); // in place of the automatic checkpoint
@@ -303,6 +326,9 @@ enum store_failure store_sqlite_begin(struct store_sqlite *store)
     assert(!store->in_group);
     store->failure = STORE_FINE;
     store->in_group = run(store, STATEMENT_BEGIN);
+    if (store->in_group) { // who had it locked is gone
+        atomic_store(&store->busy_ns, 0);
+    }
     return store->failure;
 }
 

@@ -69,6 +69,10 @@ void store_sqlite_deadline(struct store_sqlite *store, uint64_t deadline_ns);
 [[nodiscard]] enum store_failure store_sqlite_state(struct store_sqlite *store, bool *empty,
                                                     uint64_t *last_alive);
 
+// Since when (monotonic) another program keeps this connection from writing, whether or not it is trying just
+// now; 0: none does. From any thread.
+uint64_t store_sqlite_busy_ns(const struct store_sqlite *store);
+
 // Frames in the write-ahead log since it was last moved into the file.
 uint32_t store_sqlite_wal_pages(const struct store_sqlite *store);
 // Moves what no reader still needs; it never waits for one. A failure costs disk space only.

@@ -3,8 +3,10 @@
 // the schema and not the sizes, and a search by a whole unique key reads one row: the plan says it all.
 #include "store/plan.h"
 
+#include "store/eyes_text.h"
 #include "store/plan_sample.h"
 #include "store/query.h"
+#include "store/schema.h"
 
 #include <stdio.h>
 
@@ -27,11 +29,40 @@ static bool read_plan(sqlite3 *database, enum statement index, struct bytes *pla
     return fine && !plan->failed;
 }
 
-static void judge(struct plan_finding *finding, struct view plan)
+static bool index_is_there(sqlite3 *database, const char *name)
+{
+    sqlite3_stmt *statement = NULL;
+    bool there = sqlite3_prepare_v2(database, "SELECT 1 FROM sqlite_master WHERE type = 'index' AND name = ?",
+                                    -1, &statement, NULL) == SQLITE_OK &&
+                 sqlite3_bind_text(statement, 1, name, -1, SQLITE_STATIC) == SQLITE_OK &&
+                 sqlite3_step(statement) == SQLITE_ROW;
+    (void)sqlite3_finalize(statement);
+    return there;
+}
+
+// `part` of a plan: "INDEX sessions_selector (selector=?)".
+static void blame(sqlite3 *database, struct plan_finding *finding, struct view part)
+{
+    for (size_t i = 0; i < schema_current.indexes_count; i++) {
+        const struct schema_index *index = &schema_current.indexes[i];
+        if (plan_says(part, view_of_cstr(index->name)) && !index_is_there(database, index->name)) {
+            struct bytes sql;
+            bytes_init(&sql, sizeof(finding->remedy) - 1);
+            finding->missing = schema_index_sql(index, DIALECT_SQLITE, false, &sql) && sql.size > 0;
+            (void)snprintf(finding->remedy, sizeof(finding->remedy), "%.*s", (int)sql.size - 1,
+                           sql.size == 0 ? "" : (const char *)sql.data);
+            bytes_release(&sql);
+            return;
+        }
+    }
+}
+
+static void judge(sqlite3 *database, struct plan_finding *finding, struct view plan)
 {
     struct view expected = view_of_cstr(statement_plan(DIALECT_SQLITE, finding->statement));
     bool scan_meant = plan_says(expected, VIEW("SCAN"));
     finding->holds = true;
+    eyes_text_plan(plan, finding->plan, sizeof(finding->plan));
     while (finding->holds && expected.size > 0) {
         struct view part = view_cut(&expected, '|');
         if (!plan_says(plan, part)) {
@@ -39,6 +70,7 @@ static void judge(struct plan_finding *finding, struct view plan)
             (void)snprintf(finding->why, sizeof(finding->why), "it should use %.*s, and does: %.*s",
                            (int)part.size, (const char *)part.data, (int)view_index(plan, '\n'),
                            plan.size == 0 ? "" : (const char *)plan.data);
+            blame(database, finding, part);
         }
     }
     if (finding->holds && !scan_meant && plan_says(plan, VIEW("SCAN"))) {
@@ -60,7 +92,7 @@ bool sqlite_plans_look(sqlite3 *database, plan_found *found, void *owner, char *
         bytes_reset(&plan);
         fine = read_plan(database, i, &plan);
         if (fine) {
-            judge(&finding, bytes_view(&plan));
+            judge(database, &finding, bytes_view(&plan));
             found(owner, &finding);
         } else {
             (void)snprintf(why, why_size, "%s: %s", statement_name(i), sqlite3_errmsg(database));

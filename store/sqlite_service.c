@@ -85,6 +85,7 @@ static bool start(struct service *base)
         service->started += fine;
     }
     pthread_attr_destroy(&small);
+    sqlite_eyes_start(service);
     if (!fine) {
         log_event(LOG_ERROR, "start_failed", "no thread could be started");
     }
@@ -158,7 +159,7 @@ static void look_at_failure(struct sqlite_service *service)
                     (service->probe_failure == STORE_FINE || service->probe_failure == STORE_FAILED_NO_SPACE);
     service->probe_done = false;
     memcpy(message, service->broken_message, sizeof(message));
-    if (writable && !service->damaged && !service->fenced) {
+    if (writable && !service->up && !service->damaged && !service->fenced) {
         want_state(service); // up again once it can be read too
     }
     pthread_mutex_unlock(&service->lock);
@@ -304,11 +305,13 @@ static void on_wake(struct ev_loop *loop, ev_async *watcher, int revents)
     hand_out(service);
     look_at_failure(service);
     look_at_state(service);
+    sqlite_eyes_look(service);
     pthread_mutex_lock(&service->lock);
     bool all_ended = service->started > 0 && service->ended == service->started;
     pthread_mutex_unlock(&service->lock);
     if (service->stopping && all_ended && !service->stopped_said) {
         service->stopped_said = true;
+        sqlite_eyes_stop(service);
         hand_out(service);
         close_all(service);
         service->events->on_stopped(service->owner);
@@ -338,6 +341,7 @@ static void free_service(struct sqlite_service *service)
     if (service->loop != NULL) {
         ev_async_stop(service->loop, &service->wake);
         ev_timer_stop(service->loop, &service->probe);
+        sqlite_eyes_stop(service);
     }
     store_queue_release(&service->writes);
     store_queue_release(&service->reads);

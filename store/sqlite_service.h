@@ -5,6 +5,7 @@
 #ifndef STORE_SQLITE_SERVICE_H
 #define STORE_SQLITE_SERVICE_H
 
+#include "store/eyes.h"
 #include "store/queue.h"
 #include "store/service.h"
 #include "store/sqlite.h"
@@ -32,6 +33,9 @@ struct sqlite_service {
     char path[256];
     bool up, damaged, said; // `said`: this core has its first state
     bool stopping, stopped_said;
+    ev_timer glance;
+    struct eyes eyes;
+    uint64_t tried_ns; // whether the file is still locked
 
     // the threads': each connection is used by its own thread only
     struct store_sqlite *writer;
@@ -56,11 +60,23 @@ struct sqlite_service {
     enum store_failure state_failure, probe_failure;
     enum store_failure broken; // the worst failure since the loop looked
     char broken_message[160];
-    uint32_t space; // 0: there is some; else commits refused since it ran out
+    bool full, plans_wanted, plans_looking, plans_looked, plans_fine;
+    struct eyes_plan plans[EYES_OPERATIONS]; // the reader's while it looks
+    uint32_t space;                          // 0: there is some; else commits refused since it ran out
 };
 
 void *sqlite_service_write(void *service);
 void *sqlite_service_read_all(void *service);   // the reader that takes every class
 void *sqlite_service_read_quick(void *service); // the one that background work can't hold up
+
+// sqlite_eyes.c: what stayd-watch is told
+void sqlite_eyes_start(struct sqlite_service *service);
+void sqlite_eyes_stop(struct sqlite_service *service);
+// After the threads told the loop something.
+void sqlite_eyes_look(struct sqlite_service *service);
+// By a reader.
+void sqlite_eyes_explain(struct sqlite_service *service, struct store_sqlite *store);
+// By any thread: an operation waited and ran.
+void sqlite_eyes_count(const struct store_job *job, uint64_t wait_ns, uint64_t run_ns);
 
 #endif

@@ -51,6 +51,7 @@ static void report(struct sqlite_service *service, const struct store_sqlite *st
         log_event(LOG_ERROR, "store_value_refused", "%s", store_sqlite_message(store));
     }
     pthread_mutex_lock(&service->lock);
+    service->full = service->full || failure == STORE_FAILED_NO_SPACE;
     if (severity(failure) > severity(service->broken)) {
         service->broken = failure;
         (void)snprintf(service->broken_message, sizeof(service->broken_message), "%s",
@@ -109,7 +110,9 @@ static void run_batch(struct sqlite_service *service, struct store_job *batch)
         } else if (is_late(job, begun_ns)) {
             expire(job);
         } else {
+            uint64_t apply_ns = clock_mono_ns();
             job->malformed = !store_sqlite_apply(store, store_job_packet(job), &job->answer);
+            sqlite_eyes_count(job, begun_ns - job->queued_ns, clock_mono_ns() - apply_ns);
             if (store_sqlite_failure(store) == STORE_FAILED_VALUE) {
                 report(service, store, STORE_FAILED_VALUE);
             }
@@ -267,6 +270,7 @@ static void read_one(struct sqlite_service *service, struct store_sqlite *store,
         store_sqlite_deadline(store, job->deadline_ns != job->queued_ns ? job->deadline_ns : 0);
         job->malformed = !store_sqlite_apply(store, store_job_packet(job), &job->answer);
         store_sqlite_deadline(store, 0);
+        sqlite_eyes_count(job, begun_ns - job->queued_ns, clock_mono_ns() - begun_ns);
         report(service, store, store_sqlite_failure(store));
     }
     uint64_t took_ns = clock_mono_ns() - begun_ns;
@@ -303,8 +307,8 @@ static void read_loop(struct sqlite_service *service, struct store_sqlite *store
     pthread_mutex_lock(&service->lock);
     for (;;) {
         bool quiet = false;
-        while (!quiet && !(tells && service->state_wanted) && !service->ending &&
-               (service->fenced || !store_queue_has(&service->reads, end))) {
+        while (!quiet && !(tells && service->state_wanted) && !(!tells && service->plans_wanted) &&
+               !service->ending && (service->fenced || !store_queue_has(&service->reads, end))) {
             struct timespec until = after(QUIET_NS);
             if (cached) {
                 quiet = pthread_cond_timedwait(&service->reads_wait, &service->lock, &until) == ETIMEDOUT;
@@ -319,6 +323,9 @@ static void read_loop(struct sqlite_service *service, struct store_sqlite *store
         service->state_wanted = service->state_wanted && !state;
         service->state_reading = service->state_reading || state;
         uint64_t generation = service->generation;
+        bool explain = !tells && service->plans_wanted;
+        service->plans_wanted = service->plans_wanted && !explain;
+        service->plans_looking = service->plans_looking || explain;
         struct store_job *job = service->fenced ? NULL : store_queue_take(&service->reads, end);
         service->running += job != NULL;
         pthread_mutex_unlock(&service->lock);
@@ -327,6 +334,9 @@ static void read_loop(struct sqlite_service *service, struct store_sqlite *store
         }
         if (job != NULL) {
             read_one(service, store, job);
+        }
+        if (explain) {
+            sqlite_eyes_explain(service, store);
         }
         if (quiet) {
             store_sqlite_shrink(store);

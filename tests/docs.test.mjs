@@ -100,7 +100,7 @@ test('docs/postgresql.md: its commands, in order', async () => {
   atEnd(() => postgres.stop());
   await postgres.sql('DROP DATABASE stayd', { database: 'postgres' });
   await postgres.sql('DROP ROLE stayd', { database: 'postgres' });
-  const [creating, looking, saving] = commands('docs/postgresql.md');
+  const [creating, looking, seeing, saving] = commands('docs/postgresql.md');
   const password = /PASSWORD '([^']+)'/.exec(creating.join('\n'))[1];
   const folder = temporaryFolder('postgresql');
   const server = await prepareStayd({ config: postgres.config({ folder, password }) });
@@ -114,7 +114,7 @@ test('docs/postgresql.md: its commands, in order', async () => {
   server.spawn();
   await server.ready();
   await server.addUser('ada', 'torpid violin 83 cactus');
-  for (const line of [...looking, ...saving]) await shell(line);
+  for (const line of [...looking, ...seeing, ...saving]) await shell(line);
   assert.match((await run('pg_restore', ['--list', join(folder, 'stayd.dump')])).stdout, /TABLE DATA public accounts/);
   assert.match((await run('tar', ['-tf', join(folder, 'stayd-keys.tar')])).stdout, /keys\/data\.key/);
   await server.stop();
