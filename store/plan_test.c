@@ -291,6 +291,9 @@ static void sqlite_works_no_more_than_it_says(void **state)
             "INSERT INTO sessions SELECT id, randomblob(16), randomblob(16), randomblob(16), 0, 1, 9000, "
             "5000, "
             "1, zeroblob(16), '' FROM accounts, (SELECT 1 UNION ALL SELECT 2);"
+            // The sample, of an account that a walk comes to last.
+            "UPDATE sessions SET selector = x'7f000000000000000000000000000000' WHERE public_id ="
+            " (SELECT public_id FROM sessions ORDER BY account_id DESC LIMIT 1);"
             "INSERT INTO accounts VALUES (zeroblob(16), 'root', '', '', 'admins', 0, 'x', 0, 1, 1, 0)",
             NULL, NULL, NULL),
         SQLITE_OK);
