@@ -48,6 +48,7 @@ int incident_done(struct cli *cli);
 int server_why(struct cli *cli);
 int server_status(struct cli *cli);
 int live_top(struct cli *cli);
+int quarterly_review(struct cli *cli);
 int load_storm(struct cli *cli);
 int compare_storms(struct cli *cli);
 int drill_play(struct cli *cli);

@@ -123,6 +123,14 @@ const struct command commands[] = {
      "stayctl top --interval 5s\n"
      "stayctl top --once | head -8\n"
      "stayctl top --json | jq .classes.login\n"},
+    {"review", NULL, "", 0, 0, 0, quarterly_review,
+     "look back on the last weeks: capacity, headroom, what to change",
+     "How many log-ins, checks, connections and sessions this machine bears, by what was measured on it; "
+     "how\n"
+     "much of that the busiest minutes of the last five weeks took; what is full first; statements, caches,\n"
+     "incidents and open actions. It changes nothing.",
+     "stayctl review\n"
+     "stayctl review --json | jq '.capacity[] | {what, headroom}'\n"},
     {"storm", NULL, "URL", 1, 1,
      T(rate) | T(mix) | T(duration) | T(steps) | T(ramp) | T(spike) | T(uniform) | T(users) | T(names) |
          T(password_file) | T(accounts) | T(sessions) | T(prepare) | T(signed_in) | T(sources) |

@@ -5,6 +5,7 @@
 #include "watch/answer.h"
 #include "watch/file.h"
 #include "watch/live_page.h"
+#include "watch/review.h"
 #include "watch/routes.h"
 #include "watch/runbooks.h"
 
@@ -38,6 +39,18 @@ static void top(const struct asked *asked)
     top_write_json(&asked->ops->body, &ops->top, ops->watched, &ops->saturation, bytes_view(&verdict),
                    asked->now);
     bytes_release(&verdict);
+    answer_body(asked, VIEW("application/json"));
+}
+
+static void review(const struct asked *asked)
+{
+    const struct ops *ops = asked->ops;
+    struct review weeks;
+    struct sums sums;
+    review_begin(&weeks, asked->now->wall_ms / 60000);
+    (void)history_read(&ops->history, weeks.now, &weeks, review_add);
+    sums_take(&sums, ops->watched, asked->now->mono_ns);
+    review_write_json(&asked->ops->body, &weeks, ops->watched, &sums, asked->now);
     answer_body(asked, VIEW("application/json"));
 }
 
@@ -99,6 +112,7 @@ static const struct route {
 } routes[] = {
     {VIEW("/"), false, STATS_CLASS_page, live, NULL},
     {VIEW("/top.json"), false, STATS_CLASS_control, top, NULL},
+    {VIEW("/review.json"), false, STATS_CLASS_control, review, NULL},
     {VIEW("/metrics"), false, STATS_CLASS_control, metrics, NULL},
     {VIEW("/why.json"), false, STATS_CLASS_control, route_why_json, NULL},
     {VIEW("/why"), false, STATS_CLASS_control, route_why_text, NULL},

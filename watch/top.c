@@ -210,11 +210,14 @@ unsigned top_statements(const struct sums *between, struct top_statement *out, u
             place--;
         }
         if (place < most) {
-            out[place] = (struct top_statement){.operation = operations[i].name,
-                                                .per_second = (double)runs / seconds,
-                                                .mean_ns = (uint64_t)(hold_us * 1000 / (double)runs),
-                                                .wait_ns = (uint64_t)(wait_us * 1000 / (double)runs),
-                                                .share = hold_us};
+            out[place] = (struct top_statement){
+                .operation = operations[i].name,
+                .runs = runs,
+                .slow = between->counter[row_of(STATS_statement_slow_account_by_name, i)],
+                .per_second = (double)runs / seconds,
+                .mean_ns = (uint64_t)(hold_us * 1000 / (double)runs),
+                .wait_ns = (uint64_t)(wait_us * 1000 / (double)runs),
+                .share = hold_us};
             count += count < most;
         }
     }

@@ -69,6 +69,7 @@ struct top_process {
 
 struct top_statement {
     const char *operation;
+    uint64_t runs, slow; // slow: far slower than when all is well
     double per_second;
     uint64_t mean_ns, wait_ns; // on a connection, and until it had one
     double share;              // of the time of all statements
