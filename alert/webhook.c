@@ -4,6 +4,7 @@
 // sockets.
 #include "alert/webhook.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <netdb.h>
 #include <openssl/err.h>
@@ -87,8 +88,10 @@ static bool tls_prepare(struct webhook *webhook, struct line *line)
         return false;
     }
     SSL_set_verify(line->tls, SSL_VERIFY_PEER, NULL);
-    (void)SSL_set_tlsext_host_name(line->tls, webhook->url.host);
-    return true;
+    uint8_t address[16];
+    bool is_address = inet_pton(AF_INET, webhook->url.host, address) == 1 ||
+                      inet_pton(AF_INET6, webhook->url.host, address) == 1;
+    return is_address || SSL_set_tlsext_host_name(line->tls, webhook->url.host) == 1; // RFC 6066: names only
 }
 
 static bool send_all(const struct line *line, struct view data)

@@ -87,6 +87,9 @@ bool life_take(struct life *life, const struct wire_audit_row *row)
         take_made(life, row);
         return true;
     }
+    if (life->user[0] == '\0') {
+        return false; // whose it was is not known yet: this may be anybody's
+    }
     char replaces[LIFE_MARK_SIZE + 16];
     snprintf(replaces, sizeof(replaces), "replaces %s", life->mark);
     if (is(row->event, "session_end")) {

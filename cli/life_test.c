@@ -93,6 +93,18 @@ static void the_first_end_is_the_end(void **unused)
     assert_string_equal(life.how, "a log-in with the password");
 }
 
+static void what_others_did_ends_nothing(void **unused)
+{
+    static const struct event events[] = {
+        {12, "account_disable", "eve", "stayctl", "granted", ""},
+        {11, "session_end", "eve", "", "granted", "all"},
+    };
+    (void)unused;
+    struct life life = told(events, 2, "");
+    assert_string_equal(life.why, "");
+    assert_int_equal(life.ended, 0);
+}
+
 static void its_log_in_names_user_and_mark(void **unused)
 {
     static const struct event events[] = {
@@ -109,8 +121,8 @@ static void its_log_in_names_user_and_mark(void **unused)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(each_end_has_its_words),
-                                       cmocka_unit_test(the_first_end_is_the_end),
-                                       cmocka_unit_test(its_log_in_names_user_and_mark)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(each_end_has_its_words), cmocka_unit_test(the_first_end_is_the_end),
+        cmocka_unit_test(what_others_did_ends_nothing), cmocka_unit_test(its_log_in_names_user_and_mark)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

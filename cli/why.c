@@ -8,6 +8,8 @@
 #include <time.h>
 #include <unistd.h>
 
+enum { WHY_TIMEOUT_MS = 2000 }; // who asks why is in a hurry
+
 static bool on_terminal(void)
 {
     return isatty(STDOUT_FILENO) == 1;
@@ -38,7 +40,7 @@ static int once(struct cli *cli, bool again)
     struct watch_answer answer;
     const char *path = cli->json ? "/why.json" : wants_colours() ? "/why?colours" : "/why";
     watch_answer_init(&answer);
-    enum client_result result = watch_ask(&cli->config, "GET", path, WATCH_TIMEOUT_MS, &answer);
+    enum client_result result = watch_ask(&cli->config, "GET", path, WHY_TIMEOUT_MS, &answer);
     int code = CLI_DONE;
     if (again && on_terminal() && !cli->json) {
         fputs("\033[H\033[2J", stdout);

@@ -8,7 +8,9 @@
 #include "base/clock.h"
 #include "base/log.h"
 
-enum { PAGE = 80, ROWS_MAX = 500000 };
+#include <time.h>
+
+enum { PAGE = 80, ROWS_MAX = 500000, TRAIL_PAUSE_NS = 500000000 };
 
 struct found {
     bool there; // core still has it
@@ -201,7 +203,14 @@ int why_session(struct cli *cli, const char *text)
     if (result != CLIENT_GRANTED && !gone) {
         return cli_explain(&cli->client, result, &reply);
     }
+    struct life known = life;
     result = find_in_trail(cli, &life, since_of(&id));
+    if (result == CLIENT_GRANTED && !found.there && life.why[0] == '\0') {
+        // What happened a moment ago may still be on its way into the trail.
+        nanosleep(&(struct timespec){.tv_nsec = TRAIL_PAUSE_NS}, NULL);
+        life = known;
+        result = find_in_trail(cli, &life, since_of(&id));
+    }
     if (result != CLIENT_GRANTED && !found.there) {
         return cli_explain(&cli->client, result, &reply);
     }

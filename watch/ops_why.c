@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: ISC
-// `/why.json` and `/why`: the verdict as it stands. Runs in stayd-watch. Where nothing is wrong, the figures
-// that show it stand in for evidence.
+// `/why.json` and `/why`: the verdict as it stands. Runs in stayd-watch. Where nothing is wrong, the evidence
+// is the figures that show it; what the verdict still holds then is of the last time that something was.
 #include "watch/prose.h"
 #include "watch/read_json.h"
 #include "watch/routes.h"
@@ -76,12 +76,13 @@ static json_t *why(const struct asked *asked)
     }
     const char *incident = ops->verdict->open ? incident_book_current(ops->book) : NULL;
     json_t *verdict = verdict_json(ops->verdict, incident);
-    json_t *evidence = read_list(verdict, "evidence");
-    if (!ops->verdict->open && json_array_size(evidence) == 0) {
+    if (!ops->verdict->open) {
+        json_t *evidence = json_array();
         say_processes(evidence, asked);
         say_requests(evidence, ops->series);
         say_times(evidence, ops->series);
         say_store(evidence, ops->series);
+        json_object_set_new(verdict, "evidence", evidence);
     }
     if (read_text(verdict, "sentence")[0] == '\0') {
         json_object_set_new(verdict, "sentence", json_string("Nothing is wrong."));

@@ -236,12 +236,36 @@ static void write_ruled_out(const struct page *page)
     }
 }
 
+// All is well: what was the matter last time, in short. Incidents have the rest.
+static void write_last(const struct page *page)
+{
+    json_t *causes = read_list(page->verdict, "causes");
+    const char *onset = read_text(page->verdict, "onset");
+    size_t at;
+    const json_t *cause;
+    if (json_array_size(causes) == 0 || onset[0] == '\0') {
+        return;
+    }
+    heading(page, "The last time that something was wrong");
+    bytes_append_format(page->out, "  since %s:\n", onset);
+    json_array_foreach(causes, at, cause)
+    {
+        prose_wrap(page->out, "  - ", 4, read_text(cause, "sentence"));
+    }
+    bytes_append_view(page->out, VIEW("  stayctl incident list\n"));
+}
+
 void why_text_write(struct bytes *out, const json_t *verdict, bool colours)
 {
     const struct page page = {out, verdict, colours};
     size_t at;
     const json_t *cause;
     write_sentence(&page);
+    if (strcmp(read_text(verdict, "state"), "healthy") == 0) {
+        write_lines(&page, "evidence", "Evidence");
+        write_last(&page);
+        return;
+    }
     write_times(&page);
     json_array_foreach(read_list(verdict, "causes"), at, cause)
     {
