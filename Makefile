@@ -7,7 +7,7 @@ FUZZ_SECONDS ?= 60
 SIM_SCHEDULES ?= 100000
 
 .DEFAULT_GOAL := build
-.PHONY: help build run check asan tsan fuzz sim bench bench-db tidy screenshots install clean
+.PHONY: help build run check asan tsan fuzz sim bench bench-db drills tidy screenshots install clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -50,6 +50,11 @@ bench-db: ## measure on a real PostgreSQL; writes build/bench-db.json
 	@tools/build plain
 	@bench/run-db
 
+drills: ## replay the outages in all variations; takes hours, can be stopped and goes on; writes build/drills.json
+	@tools/deps bench
+	@tools/build faults
+	@tools/drills
+
 tidy: ## format, banned functions, include rules of the rooms, paths in the docs
 	@tools/tidy
 
@@ -65,4 +70,4 @@ install: ## install below DESTDIR, with prefix=/usr/local
 	@DESTDIR=$(DESTDIR) meson install -C build
 
 clean: ## remove what was built; ./var stays
-	rm -rf build build-check build-asan build-tsan build-fuzz tests/node_modules
+	rm -rf build build-check build-faults build-asan build-tsan build-fuzz tests/node_modules

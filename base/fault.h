@@ -18,9 +18,12 @@ enum { FAULTS_MAX = 32, FAULT_NAME_MAX = 47 };
 #define FAULT(name) fault_hit(name)
 // The number that the point is armed with, whatever it means there; 0 when it is not armed.
 #define FAULT_VALUE(name) fault_value(name)
+// For whoever armed points: this happened, for the first time now (fault_noted).
+#define FAULT_NOTE(name) fault_note(name)
 #else
 #define FAULT(name)       (false)
 #define FAULT_VALUE(name) ((int64_t)0)
+#define FAULT_NOTE(name)  ((void)0)
 #endif
 
 // Reads STAYD_FAULTS and maps STAYD_FAULTS_FILE, once. Without fault points compiled in it does nothing.
@@ -31,6 +34,9 @@ bool fault_hit(const char *name);
 int64_t fault_value(const char *name);
 // Has armed points with a number: milliseconds to wait, say.
 bool fault_arm_value(struct view name, uint32_t times, int64_t value);
+// Monotonic nanoseconds of the first note of that name; 0: there was none.
+void fault_note(const char *name);
+uint64_t fault_noted(const char *name);
 // Makes the page of STAYD_FAULTS_FILE, which every process may write, and uses it from here on: for who
 // starts stayd. False when the file can't be made.
 [[nodiscard]] bool fault_share(const char *path);

@@ -33,7 +33,7 @@ enum { CLI_OPERANDS_MAX = 2, CLI_GROUPS_MAX = 32, CLI_PROBLEM_SIZE = 256 };
     X(limit, "limit", 0, "N", "at most so many") \
     X(rate, "rate", 0, "N", "requests a second in all (default 100)") \
     X(mix, "mix", 0, "LIST", "shares of the rate: check=90,login=10 (the default), change, register; without a rate: a second") \
-    X(duration, "duration", 0, "TIME", "how long, as 30s or 5m (default 10s)") \
+    X(duration, "duration", 0, "TIME", "how long, as 30s or 5m (storm: default 10s; drill: how long the fault lasts)") \
     X(steps, "steps", 0, "RATES", "instead of a rate: 100,200,400, each for an equal part of the duration") \
     X(ramp, "ramp", 0, "FROM-TO", "instead of a rate: from one to the other over the duration") \
     X(spike, "spike", 0, "LIST", "x10@20s+5s, 5000@20s+5s or login:x10@20s+5s: how much, from when, for how long") \

@@ -157,7 +157,8 @@ const struct command commands[] = {
      "stayctl storm compare last-week.json today.json\n"
      "stayctl storm compare last-week.json today.json --worse-by 25% --json\n"},
     {"drill", NULL, "NAME", 0, 1,
-     T(seed) | T(sqlite) | T(accounts) | T(cache) | T(junit) | T(blind) | T(fast) | T(load) | T(strength),
+     T(seed) | T(sqlite) | T(accounts) | T(cache) | T(junit) | T(blind) | T(fast) | T(load) | T(strength) |
+         T(duration),
      drill_play, "replay an outage on a stage of its own and see what it does",
      "NAME is one of \"drill list\", two joined by + for both at once, or all for the five outages. An own "
      "stayd and\n"

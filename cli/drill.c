@@ -7,6 +7,7 @@
 #include "drill/drill_report.h"
 #include "drill/plan.h"
 
+#include <poll.h>
 #include <unistd.h>
 
 enum {
@@ -14,7 +15,8 @@ enum {
     ACCOUNTS_LEAST = 1000,
     ACCOUNTS_MOST = 10000000,
     SQLITE_USERS = 60,
-    LIVE_MAX = 400
+    LIVE_MAX = 400,
+    FAULT_S_MAX = 43200,
 };
 
 struct asked {
@@ -22,6 +24,7 @@ struct asked {
     FILE *junit;
     unsigned run, failed;
     int code;
+    void (*shown)(const struct drill_result *result); // before the rest; NULL: nothing
 };
 
 static volatile sig_atomic_t stop;
@@ -75,6 +78,12 @@ static bool read_options(const struct cli *cli, struct drill_options *options)
                                             .cache = text_of(cli, CLI_cache),
                                             .progress = terminal ? live : NULL,
                                             .stop = &stop};
+    const char *duration = text_of(cli, CLI_duration);
+    if (duration != NULL && (!plan_read_duration(view_of_cstr(duration), &options->fault_s) ||
+                             options->fault_s < 1 || options->fault_s > FAULT_S_MAX)) {
+        cli_say("--duration is a time from 1s to 12h.");
+        return false;
+    }
     return read_factor(cli, CLI_load, &options->load) && read_factor(cli, CLI_strength, &options->strength);
 }
 
@@ -146,6 +155,9 @@ static bool play(const struct cli *cli, struct asked *asked, const struct drill_
     enum drill_end end = drill_run(row, &asked->options, &result);
     if (asked->options.live != NULL) {
         live("");
+    }
+    if (asked->shown != NULL && (end == DRILL_PASSED || end == DRILL_FAILED)) {
+        asked->shown(&result);
     }
     show(cli, &result, end);
     if (asked->junit != NULL) {
@@ -227,16 +239,151 @@ static int run_asked(const struct cli *cli, struct asked *asked, const char *nam
     return code;
 }
 
+// ---- training: a person finds out
+
+enum { BLIND_S = 180, BLIND_CAUSES_MAX = 32 };
+
+static struct {
+    char line[64];
+    size_t size;
+    bool answered;
+    const char *cause[BLIND_CAUSES_MAX];
+    unsigned causes;
+} blind;
+
+static void blind_add(const char *cause)
+{
+    for (unsigned i = 0; i < blind.causes; i++) {
+        if (strcmp(blind.cause[i], cause) == 0) {
+            return;
+        }
+    }
+    if (blind.causes < BLIND_CAUSES_MAX) {
+        blind.cause[blind.causes++] = cause;
+    }
+}
+
+static void blind_staged(const struct stage *stage)
+{
+    fprintf(stderr,
+            "\r\x1b[KThis stayd is yours: stayctl -c %s top (or why, status, incident list), "
+            "http://127.0.0.1:%u/,\n"
+            "its log is %s/stayd.log. Something will go wrong. What is it? Type its number, once:\n",
+            stage->config, (unsigned)stage->ops_port, stage->folder);
+    for (unsigned i = 0; i < blind.causes; i++) {
+        fprintf(stderr, "%4u %-22s%s", i + 1, blind.cause[i],
+                i % 3 == 2 || i + 1 == blind.causes ? "\n" : "");
+    }
+}
+
+// A number of the list, or a name of it.
+static const char *blind_choice(void)
+{
+    uint64_t number = 0;
+    struct view line = view_trim(view_of(blind.line, blind.size));
+    if (view_to_u64(line, &number) && number >= 1 && number <= blind.causes) {
+        return blind.cause[number - 1];
+    }
+    for (unsigned i = 0; i < blind.causes; i++) {
+        if (view_equal(line, view_of_cstr(blind.cause[i]))) {
+            return blind.cause[i];
+        }
+    }
+    return NULL;
+}
+
+static bool blind_answered(void)
+{
+    struct pollfd input = {.fd = STDIN_FILENO, .events = POLLIN};
+    while (!blind.answered && poll(&input, 1, 0) == 1) {
+        char letter;
+        if (read(STDIN_FILENO, &letter, 1) != 1) {
+            return false; // nobody is there: it lasts its time
+        }
+        if (letter != '\n') {
+            blind.line[blind.size] = letter;
+            blind.size += blind.size + 1 < sizeof(blind.line);
+            continue;
+        }
+        blind.answered = blind_choice() != NULL;
+        if (!blind.answered) {
+            fputs("That is none of the list.\n", stderr);
+            blind.size = 0;
+        }
+    }
+    return blind.answered;
+}
+
+static bool is_expected(const struct drill_row *row, const char *cause)
+{
+    for (unsigned i = 0; i < DRILL_EXPECTED_MAX && row->expected[i] != NULL; i++) {
+        if (strcmp(row->expected[i], cause) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void blind_show(const struct drill_result *result)
+{
+    const char *choice = blind.answered ? blind_choice() : NULL;
+    bool right = choice != NULL && is_expected(result->row, choice);
+    printf("\nIt was: %s. ", result->row->title);
+    if (choice == NULL) {
+        printf("You named nothing.\n");
+    } else {
+        printf("You said %s after %.0f s, which is %s.\n", choice,
+               (double)result->measured.answered_ms / 1000, right ? "right" : "wrong");
+    }
+    if (result->measured.diagnosed_ms >= 0) {
+        printf("stayd said %s after %.1f s.\n\n", result->cause,
+               (double)result->measured.diagnosed_ms / 1000);
+    } else {
+        printf("stayd did not find it.\n\n");
+    }
+}
+
+static int run_blind(const struct cli *cli, struct asked *asked)
+{
+    const struct drill_row *possible[64];
+    unsigned count = 0;
+    char found[PROGRAM_PATH_MAX];
+    asked->options.stage.sqlite |= !postgres_find(found, sizeof(found));
+    for (unsigned i = 0; i < drill_rows_count && count < 64; i++) {
+        const struct drill_row *row = &drill_rows[i];
+        unsigned needs = injection_find(row->injection)->needs;
+        for (unsigned j = 0; j < DRILL_EXPECTED_MAX && row->expected[j] != NULL; j++) {
+            blind_add(row->expected[j]);
+        }
+        if (!row->calm && row->expected[1] == NULL && ((needs & INJECT_FAULTS) == 0 || stage_has_faults()) &&
+            ((needs & INJECT_DATABASE) == 0 || !asked->options.stage.sqlite)) {
+            possible[count++] = row;
+        }
+    }
+    uint64_t random = arguments_has(cli->arguments, CLI_seed) ? asked->options.seed : clock_wall_ms();
+    asked->options.seed = storm_random(&random) & UINT32_MAX;
+    asked->options.quiet_s += 10 * storm_random_share(&random); // nobody knows when
+    asked->options.fault_s = BLIND_S;
+    asked->options.blind = true;
+    asked->options.answered = blind_answered;
+    asked->options.staged = blind_staged;
+    asked->shown = blind_show;
+    (void)play(cli, asked, possible[storm_random(&random) % count]);
+    return asked->code;
+}
+
 int drill_play(struct cli *cli)
 {
     static struct asked asked;
     struct sigaction action = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND};
     const char *name = cli->arguments->operands > 0 ? cli->arguments->operand[0] : NULL;
-    if (name == NULL) {
-        cli_say("Which one? \"stayctl drill list\" names them.");
+    bool training = arguments_has(cli->arguments, CLI_blind);
+    if ((name == NULL) != training) {
+        cli_say(training ? "Blind means that you do not choose."
+                         : "Which one? \"stayctl drill list\" names them.");
         return CLI_USAGE;
     }
-    if (strcmp(name, "list") == 0) {
+    if (!training && strcmp(name, "list") == 0) {
         return list(cli);
     }
     if (!read_options(cli, &asked.options)) {
@@ -244,5 +391,5 @@ int drill_play(struct cli *cli)
     }
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
-    return run_asked(cli, &asked, name);
+    return training ? run_blind(cli, &asked) : run_asked(cli, &asked, name);
 }

@@ -36,6 +36,7 @@ struct drill_row {
     double login_factor;                      // while the fault lasts
     unsigned detected_ms, diagnosed_ms, recovered_ms, used_least_percent;
     unsigned bars; // enum drill_bar
+    bool calm;     // nothing is wrong: nothing may be detected
     bool sqlite;   // can do without PostgreSQL
     bool decoy;    // not one of the five
     struct drill_before before;
@@ -53,6 +54,11 @@ struct drill_options {
     const struct drill_row *second; // another fault at the same time, or NULL
     const char *keep;               // folder that gets what is worth keeping; NULL: below the cache
     void (*live)(const char *line); // one line, again and again; NULL: none
+    bool blind;                     // the live line does not say what stayd says, nor that something is wrong
+    // While the fault lasts: has the person named the cause? The fault ends when they have. NULL: nobody is
+    // asked.
+    bool (*answered)(void);
+    void (*staged)(const struct stage *stage); // stayd runs: how to look at it. NULL: nobody is told
     volatile sig_atomic_t *stop;
 };
 
@@ -64,8 +70,9 @@ struct drill_measured {
     uint64_t wrong_identity;
     uint64_t injected_at_ms;                         // wall clock
     int64_t detected_ms, diagnosed_ms, recovered_ms; // -1: never
-    double login_peak, able, used_percent;           // 0: not measured
-    unsigned times;                                  // how often the fault was done
+    int64_t answered_ms;                   // since the fault began, when the person named a cause; -1: never
+    double login_peak, able, used_percent; // 0: not measured
+    unsigned times;                        // how often the fault was done
 };
 
 enum drill_end { DRILL_PASSED, DRILL_FAILED, DRILL_BROKEN, DRILL_UNAVAILABLE, DRILL_STOPPED };

@@ -57,7 +57,20 @@ static void measure_use(struct play *play)
 
 static int64_t after_injection(const struct drill_measured *measured, uint64_t at_ms)
 {
-    return at_ms == 0 ? -1 : (int64_t)(at_ms - measured->injected_at_ms);
+    return at_ms == 0                         ? -1
+           : at_ms < measured->injected_at_ms ? 0
+                                              : (int64_t)(at_ms - measured->injected_at_ms);
+}
+
+// A fault that lies in wait begins with the first harm it does.
+static void move_onset(struct play *play)
+{
+    const struct injection *injection = play->injection[0];
+    uint64_t onset_ns = injection->onset == NULL ? 0 : injection->onset(&play->injecting[0]);
+    if (onset_ns > 0) {
+        double after_s = ((double)onset_ns - (double)play->score.begin_mono_ns) / 1e9 - play->begun_s;
+        play->result->measured.injected_at_ms += after_s > 0 ? (uint64_t)(after_s * 1000) : 0;
+    }
 }
 
 static void measure_verdict(struct play *play)
@@ -101,6 +114,7 @@ void play_measure(struct play *play)
 {
     measure_people(play);
     measure_use(play);
+    move_onset(play);
     measure_verdict(play);
     measure_recovery(play);
 }
@@ -213,6 +227,11 @@ bool play_judge(struct play *play)
            (unsigned long long)measured->wrong_identity);
     expect_people(play);
     expect_slow(play);
+    if (row->calm) {
+        expect(result, measured->detected_ms < 0, "a false incident after %lld ms (%s)",
+               (long long)measured->detected_ms, result->cause[0] == '\0' ? "no cause" : result->cause);
+        return result->why[0] == '\0';
+    }
     expect_time(result, "detected", measured->detected_ms,
                 second == NULL || row->detected_ms > second->detected_ms ? row->detected_ms
                                                                          : second->detected_ms);

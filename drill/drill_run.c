@@ -23,6 +23,7 @@ enum {
     STORM_BEGINS_MS = 60000,
     STORM_ENDS_MS = 20000,
     PEAK_CONNECTIONS = 8,
+    WAVES = 6,
 };
 #define CHECK_RATE   200.0
 #define LOGIN_RATE   4.0
@@ -55,7 +56,7 @@ static double total_s(const struct drill_options *options)
 
 struct load {
     bool polite; // asks again as it is told to
-    char mix[128], duration[32], spike[64], seed[32], connections[16];
+    char mix[128], duration[32], spike[512], seed[32], connections[16];
 };
 
 static unsigned storm_words(const struct play *play, const struct load *load, const char *log,
@@ -132,6 +133,17 @@ static bool measure_peak(struct play *play)
 
 // ---- the plan of a run
 
+// Ordinary waves: more log-ins, and fewer, all the time.
+static void plan_waves(const struct drill_options *options, double factor, struct load *load)
+{
+    double each_s = options->fault_s / WAVES / 2;
+    size_t size = 0;
+    for (unsigned i = 0; i < WAVES; i++) {
+        size += (size_t)snprintf(load->spike + size, sizeof(load->spike) - size, "%sx%.2f@%.1fs+%.1fs",
+                                 i == 0 ? "" : ",", factor, options->quiet_s + 2 * i * each_s, each_s);
+    }
+}
+
 static bool plan_load(struct play *play, struct load *load)
 {
     const struct drill_row *row = play->row;
@@ -158,7 +170,9 @@ static bool plan_load(struct play *play, struct load *load)
     snprintf(load->duration, sizeof(load->duration), "%.2fs", total_s(options));
     snprintf(load->seed, sizeof(load->seed), "%llu", (unsigned long long)options->seed);
     snprintf(load->connections, sizeof(load->connections), "2000");
-    if (factor > 1) {
+    if (play->row->calm) {
+        plan_waves(options, factor, load);
+    } else if (factor > 1) {
         snprintf(load->spike, sizeof(load->spike), "login:x%.2f@%.2fs+%.2fs", factor, options->quiet_s,
                  options->fault_s);
     }
@@ -201,8 +215,12 @@ static bool wait_for_load(struct play *play)
 static void show_live(struct play *play, double at_s)
 {
     struct score_answers check, login;
+    bool seen = play->watch.first.causes > 0 && !play->options->blind;
     char line[256];
-    const char *what = play->phase == PLAY_QUIET ? "quiet" : play->phase == PLAY_FAULT ? "FAULT" : "after";
+    const char *what = play->options->blind        ? ""
+                       : play->phase == PLAY_QUIET ? "quiet"
+                       : play->phase == PLAY_FAULT ? "FAULT"
+                                                   : "after";
     score_answers(&play->score, STORM_check, at_s - 1.5, at_s - 0.5, &check);
     score_answers(&play->score, STORM_login, at_s - 1.5, at_s - 0.5, &login);
     snprintf(
@@ -212,9 +230,10 @@ static void show_live(struct play *play, double at_s)
         at_s, what, (unsigned long long)check.ok, (unsigned long long)(check.failed + check.late),
         (unsigned long long)login.ok, (unsigned long long)login.refused,
         (unsigned long long)(login.failed + login.late),
-        play->watch.state[0] == '\0' ? "nothing" : play->watch.state,
-        play->watch.first.causes > 0 ? ": " : "",
-        play->watch.first.causes > 0 ? play->watch.first.cause[0] : "");
+        play->options->blind           ? "(you find out)"
+        : play->watch.state[0] == '\0' ? "nothing"
+                                       : play->watch.state,
+        seen ? ": " : "", seen ? play->watch.first.cause[0] : "");
     play->options->live(line);
 }
 
@@ -261,7 +280,11 @@ static bool one_turn(struct play *play, double at_s)
     if (play->phase == PLAY_QUIET && at_s >= options->quiet_s && !begin_fault(play)) {
         return false;
     }
-    if (play->phase == PLAY_FAULT && at_s >= options->quiet_s + options->fault_s) {
+    bool answered = play->phase == PLAY_FAULT && options->answered != NULL && options->answered();
+    if (answered) {
+        play->result->measured.answered_ms = (int64_t)((at_s - play->begun_s) * 1000);
+    }
+    if (play->phase == PLAY_FAULT && (answered || at_s >= options->quiet_s + options->fault_s)) {
         if (!end_fault(play)) {
             return false;
         }
@@ -404,6 +427,9 @@ static enum drill_end perform(struct play *play)
         return DRILL_BROKEN;
     }
     stage_say(&play->stage, "");
+    if (play->options->staged != NULL) {
+        play->options->staged(&play->stage);
+    }
     if (!start_storm(play, &load, play->log_file, play->storm_file) || !run_load(play)) {
         return DRILL_BROKEN;
     }
@@ -427,6 +453,7 @@ enum drill_end drill_run(const struct drill_row *row, const struct drill_options
                                     .strength = options->strength,
                                     .factor = 1,
                                     .accounts = options->stage.sqlite ? 0 : options->stage.accounts};
+    result->measured.answered_ms = -1;
     result->measured.detected_ms = result->measured.diagnosed_ms = result->measured.recovered_ms = -1;
     score_init(&play.score);
     enum drill_end end = DRILL_UNAVAILABLE;

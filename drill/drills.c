@@ -298,6 +298,14 @@ const struct drill_row drill_rows[] = {
      .bars = DRILL_CHECKS_UNHARMED,
      .sqlite = true,
      .decoy = true},
+    {.name = "calm",
+     .title = "nothing is wrong: ordinary waves, reloads and restarts",
+     .injection = "calm",
+     .slow = STORM_CLASSES,
+     .login_factor = 1.5,
+     .calm = true,
+     .sqlite = true,
+     .decoy = true},
 };
 const unsigned drill_rows_count = sizeof(drill_rows) / sizeof(drill_rows[0]);
 

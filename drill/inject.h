@@ -40,6 +40,8 @@ struct injection {
     void (*turn)(struct injecting *injecting, double at_s);
     // The cause has ended when this returns.
     bool (*end)(struct injecting *injecting);
+    // When the first harm was done, of a fault that lies in wait: monotonic ns, 0: none yet. NULL: at once.
+    uint64_t (*onset)(const struct injecting *injecting);
 };
 
 const struct injection *injection_find(const char *name);

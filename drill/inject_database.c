@@ -2,7 +2,7 @@
 // Faults of the database and of the way to it. Runs in stayctl drill.
 #include "drill/inject.h"
 
-enum { SQL_MS = 120000, FROZEN_MS = 45, THAWED_MS = 5 };
+enum { SQL_MS = 120000, FROZEN_MS = 180, THAWED_MS = 20 };
 #define LATENCY_MS 60.0
 #define LOST       250.0 // thousandths
 

@@ -2,18 +2,20 @@
 // Faults of stayd's own processes and of the machine they run on. Runs in stayctl drill.
 #include "drill/inject.h"
 
+#include "base/fault.h"
 #include "drill/ask.h"
 
 #include <sys/resource.h>
 #include <unistd.h>
 
-enum { REQUEST_MS = 200, HOGS_MAX = 8 };
+enum { REQUEST_MS = 200, HOGS_MAX = 8, RELOADS_A_RESTART = 10 };
 #define EVERY_S      1.5     // a fault that is done again and again
 #define RACE_US      40.0    // readers meet what they must not believe
 #define DISK_MS      150.0   // a sync
 #define LEAK_KIB     16384.0 // a heartbeat
 #define CLOCK_JUMP_S 7200.0
 #define WORSE_PASSES 24
+#define RELOAD_S     30.0
 
 // ---- processes that die
 
@@ -102,6 +104,12 @@ static bool race_end(struct injecting *injecting)
     return inject_point("sessions_race", 0);
 }
 
+static uint64_t race_onset(const struct injecting *injecting)
+{
+    (void)injecting;
+    return fault_noted("sessions_mismatch");
+}
+
 static bool disk_begin(struct injecting *injecting)
 {
     return inject_point("disk_slow_ms", DISK_MS * injecting->strength);
@@ -180,15 +188,38 @@ static bool change_end(struct injecting *injecting)
            inject_fail(injecting, "stayd could not be reloaded.");
 }
 
+// ---- what an operator does on an ordinary day: now and then a reload, seldom a restart
+
+static bool calm_begin(struct injecting *injecting)
+{
+    injecting->next_s = RELOAD_S;
+    return true;
+}
+
+static void calm_turn(struct injecting *injecting, double at_s)
+{
+    struct stage *stage = injecting->stage;
+    if (at_s >= injecting->next_s && at_s + RELOAD_S / 2 < injecting->fault_s) {
+        injecting->next_s = at_s + RELOAD_S;
+        injecting->held++;
+        if (injecting->held % RELOADS_A_RESTART == 0) {
+            (void)stage_restart(stage);
+        } else {
+            (void)stage_reconfigure(stage, stage->options->config);
+        }
+    }
+}
+
 const struct injection inject_process[] = {
     {"crash", 0, NULL, crash_begin, crash_turn, inject_nothing},
     {"deadly-request", INJECT_FAULTS, NULL, deadly_begin, deadly_turn, inject_nothing},
     {"hang", 0, NULL, hang_begin, NULL, hang_end},
-    {"race", INJECT_FAULTS, NULL, race_begin, NULL, race_end},
+    {"race", INJECT_FAULTS, NULL, race_begin, NULL, race_end, race_onset},
     {"slow-disk", INJECT_FAULTS | INJECT_SQLITE, NULL, disk_begin, NULL, disk_end},
     {"leak", INJECT_FAULTS, NULL, leak_begin, NULL, leak_end},
     {"clock-jump", INJECT_FAULTS, NULL, clock_begin, NULL, clock_end},
     {"cpu", 0, NULL, cpu_begin, NULL, cpu_end},
+    {"calm", 0, NULL, calm_begin, calm_turn, inject_nothing},
     {"own-change", 0, NULL, change_begin, NULL, change_end},
     {0},
 };

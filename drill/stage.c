@@ -162,10 +162,18 @@ static enum stage_result wait_ready(struct stage *stage)
     return STAGE_READY;
 }
 
-enum stage_result stage_start_stayd(struct stage *stage)
+static bool spawn(struct stage *stage)
 {
     char file[PROGRAM_PATH_MAX], log[PROGRAM_PATH_MAX];
     snprintf(log, sizeof(log), "%s/stayd.log", stage->folder);
+    const char *words[] = {file, "-c", stage->config, NULL};
+    return snprintf(file, sizeof(file), "%s/stayd", stage->bin) < (int)sizeof(file) &&
+           program_start(&stage->stayd, &(struct program_options){.words = words, .output = log});
+}
+
+enum stage_result stage_start_stayd(struct stage *stage)
+{
+    char file[PROGRAM_PATH_MAX];
     snprintf(stage->config, sizeof(stage->config), "%s/stayd.conf", stage->folder);
     snprintf(stage->watch, sizeof(stage->watch), "%s/stayd/run/watch.sock", stage->folder);
     if (snprintf(file, sizeof(file), "%s/stayd", stage->bin) >= (int)sizeof(file) ||
@@ -176,9 +184,7 @@ enum stage_result stage_start_stayd(struct stage *stage)
     for (int try = 0; try < 3; try++) { // somebody may take a port in between
         stage->port = program_free_port();
         stage->ops_port = program_free_port();
-        const char *words[] = {file, "-c", stage->config, NULL};
-        if (!write_config(stage, stage->options->config) ||
-            !program_start(&stage->stayd, &(struct program_options){.words = words, .output = log})) {
+        if (!write_config(stage, stage->options->config) || !spawn(stage)) {
             break;
         }
         enum stage_result result = wait_ready(stage);
@@ -195,6 +201,12 @@ enum stage_result stage_start_stayd(struct stage *stage)
 void stage_stop_stayd(struct stage *stage)
 {
     program_stop(&stage->stayd, SIGTERM, STOP_MS);
+}
+
+bool stage_restart(struct stage *stage)
+{
+    stage_stop_stayd(stage);
+    return spawn(stage) && wait_ready(stage) == STAGE_READY;
 }
 
 // Registration is open to others once there is an administrator.

@@ -57,6 +57,8 @@ void stage_close(struct stage *stage);
 unsigned stage_pids(const struct stage *stage, const char *name, pid_t pids[static STAGE_PIDS_MAX]);
 // Writes the configuration again with other further lines, and has stayd read it (SIGHUP).
 [[nodiscard]] bool stage_reconfigure(struct stage *stage, const char *config);
+// Stops stayd and starts it again on the same ports and data, as an operator does.
+[[nodiscard]] bool stage_restart(struct stage *stage);
 // Are fault points in this build?
 bool stage_has_faults(void);
 

@@ -2,6 +2,7 @@
 // What every handler asks of a request: whose it is, and what its address says. Runs in stayd-front.
 #include "front/exchange.h"
 
+#include "base/fault.h"
 #include "front/answer.h"
 #include "front/connection.h"
 #include "front/lookup.h"
@@ -75,6 +76,11 @@ enum exchange_session exchange_session(struct exchange *exchange)
                                front_wall_s(front), &front->identity);
         if (front->identity.retries > 0) {
             stats_add(STATS_table_retries, front->identity.retries);
+        }
+        if (front->identity.reason == SESSIONS_REASON_GENERATION ||
+            front->identity.reason == SESSIONS_REASON_CORRUPT) {
+            stats_count(STATS_table_mismatches);
+            FAULT_NOTE("sessions_mismatch");
         }
     }
     if (check == SESSIONS_MISS) {

@@ -191,9 +191,6 @@ static void inject_faults(void)
     if (FAULT("store_hang")) {
         fault_hang();
     }
-    if (FAULT_VALUE("disk_slow_ms") > 0) {
-        fault_wait(FAULT_VALUE("disk_slow_ms"));
-    }
     if (FAULT("store_slow")) {
         (void)nanosleep(&(struct timespec){.tv_nsec = 300000000}, NULL);
     }

@@ -2,6 +2,7 @@
 // A copy of the "unix" VFS whose xFullPathname does not resolve. Runs in stayd-store.
 #include "store/vfs.h"
 
+#include "base/fault.h"
 #include "store/syncs.h"
 
 #include <assert.h>
@@ -51,6 +52,9 @@ static int counted_sync(sqlite3_file *file, int flags)
 {
     uint64_t begun_ns = clock_mono_ns();
     int result = plain_methods->xSync(file, flags);
+    if (FAULT_VALUE("disk_slow_ms") > 0) {
+        fault_wait(FAULT_VALUE("disk_slow_ms"));
+    }
     syncs_count(begun_ns);
     return result;
 }
