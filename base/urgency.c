@@ -2,11 +2,15 @@
 // Scheduling of the calling thread. Runs in every child.
 #include "base/urgency.h"
 
+#include <fcntl.h>
 #include <sched.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+#define COMPUTES_NICE 10
 
 // As the kernel reads it (include/uapi/linux/sched/types.h, version 0 of the struct): Debian 12 has no header
 // for it.
@@ -25,11 +29,22 @@ void urgency_set(enum urgency urgency)
 {
     static const struct attributes wanted[] = {
         [URGENCY_ANSWERS] = {.policy = SCHED_OTHER, .slice_ns = 100000},
-        [URGENCY_COMPUTES] = {.policy = SCHED_BATCH, .nice = 10, .slice_ns = 20000000},
+        [URGENCY_COMPUTES] = {.policy = SCHED_BATCH, .nice = COMPUTES_NICE, .slice_ns = 20000000},
     };
     struct attributes attributes = wanted[urgency];
     int nice = getpriority(PRIO_PROCESS, 0) + attributes.nice; // as started, or milder
     attributes.size = sizeof(attributes);
     attributes.nice = nice < 19 ? nice : 19;
     (void)syscall(SYS_sched_setattr, 0, &attributes, 0U);
+}
+
+void urgency_compute_apart(void)
+{
+    char nice[16];
+    int fd = setsid() < 0 ? -1 : open("/proc/self/autogroup", O_WRONLY | O_CLOEXEC);
+    if (fd >= 0) {
+        int size = snprintf(nice, sizeof(nice), "%d", COMPUTES_NICE);
+        (void)!write(fd, nice, (size_t)size);
+        close(fd);
+    }
 }

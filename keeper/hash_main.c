@@ -2,6 +2,7 @@
 // stayd-hash: password rules and hashing. Its own descriptors are channels and lists of passwords; its
 // secrets are the key that opens sealed passwords, and passwords for the length of one hash.
 #include "base/log.h"
+#include "base/urgency.h"
 #include "keeper/crew.h"
 #include "keeper/hash.h"
 #include "wire/child.h"
@@ -136,6 +137,7 @@ int main(int argc, char **argv)
     // is overwritten, because zxcvbn keeps copies of the password that only it knows of.
     (void)mallopt(M_ARENA_MAX, 1);
     (void)mallopt(M_PERTURB, 0x5A);
+    urgency_compute_apart();
     process.settings = settings_new();
     if (sodium_init() < 0 || process.settings == NULL) {
         return 1;

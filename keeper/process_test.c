@@ -175,6 +175,7 @@ static void assert_workers_give_way(pid_t pid)
     closedir(tasks);
     assert_int_equal(workers, config.workers);
     assert_int_equal(getpriority(PRIO_PROCESS, (id_t)pid), getpriority(PRIO_PROCESS, 0));
+    assert_int_equal(getsid(pid), pid); // also where the kernel groups by session
 }
 
 static struct wire_hash_reply ask_new(struct child *child, const char *password)
