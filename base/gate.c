@@ -14,14 +14,11 @@ void gate_init(struct gate *gate, uint32_t classes, uint32_t workers, uint32_t w
                uint32_t target_us, uint32_t interval_us)
 {
     assert(classes > 0 && classes <= GATE_CLASSES_MAX);
-    *gate = (struct gate){.workers = workers,
-                          .hold_us = hold_us,
-                          .target_us = target_us,
-                          .interval_us = interval_us,
-                          .classes = classes};
+    *gate = (struct gate){.workers = workers, .hold_us = hold_us, .classes = classes};
     for (uint32_t i = 0; i < classes; i++) {
         gate->class[i] =
             (struct gate_class){.share = GATE_SHARE_ALL, .waiting_max = waiting_max, .hold_us = hold_us};
+        gate_set_target(gate, i, target_us, interval_us);
     }
 }
 
@@ -41,6 +38,13 @@ void gate_set_queue(struct gate *gate, unsigned class, uint32_t waiting_max, boo
     assert(class < gate->classes);
     gate->class[class].waiting_max = waiting_max;
     gate->class[class].in_order = in_order;
+}
+
+void gate_set_target(struct gate *gate, unsigned class, uint32_t target_us, uint32_t interval_us)
+{
+    assert(class < gate->classes);
+    gate->class[class].target_us = target_us;
+    gate->class[class].interval_us = interval_us;
 }
 
 // ---- how fast
@@ -77,8 +81,11 @@ uint64_t gate_drain_rate_milli(const struct gate *gate, unsigned class)
     return 1000000000u / spacing_us(gate, class);
 }
 
+// One that was held up (a disk, a lock) says little about the next.
 static void learn(uint32_t *hold_us, uint64_t took_us)
 {
+    uint64_t most_us = 8ull * (*hold_us + 100);
+    took_us = took_us > most_us ? most_us : took_us;
     took_us = took_us > 3600000000u ? 3600000000u : took_us;
     *hold_us = (uint32_t)(((uint64_t)*hold_us * 7 + took_us) / 8);
 }
@@ -92,38 +99,38 @@ static void begin_interval(struct gate_class *class, uint64_t now_us)
     class->standing = true;
 }
 
-static void end_interval(const struct gate *gate, struct gate_class *class, uint64_t now_us)
+static void end_interval(struct gate_class *class, uint64_t now_us)
 {
     class->overloaded = class->overloaded ? 16ull * class->refused > class->arrived
                                           : class->standing && class->arrived > class->served;
     // Of a long silence nothing is to be learned.
-    class->overloaded &= now_us - class->interval_began_us < 2ull * gate->interval_us;
+    class->overloaded &= now_us - class->interval_began_us < 2ull * class->interval_us;
     begin_interval(class, now_us);
 }
 
-static uint64_t steep_us(const struct gate *gate)
+static uint64_t steep_us(const struct gate_class *class)
 {
-    uint32_t part_us = gate->interval_us / GATE_STEEP;
-    return part_us > gate->target_us ? part_us : gate->target_us;
+    uint32_t part_us = class->interval_us / GATE_STEEP;
+    return part_us > class->target_us ? part_us : class->target_us;
 }
 
 // At every event of a class, before the event.
-static void observe(const struct gate *gate, struct gate_class *class, uint64_t now_us)
+static void observe(struct gate_class *class, uint64_t now_us)
 {
     if (class->in_order) {
         class->overloaded = false;
         begin_interval(class, now_us);
         return;
     }
-    if (class->oldest == NULL || now_us - class->oldest->since_us < gate->target_us) {
+    if (class->oldest == NULL || now_us - class->oldest->since_us < class->target_us) {
         class->standing = false;
     } else if (!class->standing && !class->overloaded) {
         begin_interval(class, now_us); // above the target from here on, perhaps for an interval
     }
     uint64_t since_us = now_us - class->interval_began_us;
-    if (since_us >= gate->interval_us) {
-        end_interval(gate, class, now_us);
-    } else if (class->standing && since_us >= steep_us(gate) &&
+    if (since_us >= class->interval_us) {
+        end_interval(class, now_us);
+    } else if (class->standing && since_us >= steep_us(class) &&
                class->arrived > 2 * class->served + GATE_STEEP_LEAST) {
         class->overloaded = true; // no need to wait for the end
         begin_interval(class, now_us);
@@ -202,7 +209,7 @@ enum gate_answer gate_enter(struct gate *gate, struct gate_ticket *ticket, unsig
 {
     assert(class < gate->classes && !ticket->waiting && !ticket->working);
     struct gate_class *own = &gate->class[class];
-    observe(gate, own, now_us);
+    observe(own, now_us);
     own->arrived++;
     *ticket = (struct gate_ticket){.since_us = now_us, .deadline_us = deadline_us, .class = (uint8_t) class};
     if (has_place(gate, own) && own->waiting == 0) {
@@ -253,7 +260,7 @@ struct gate_ticket *gate_next(struct gate *gate, uint64_t now_us)
     }
     for (unsigned i = 0; i < gate->classes; i++) {
         struct gate_class *class = &gate->class[i];
-        observe(gate, class, now_us);
+        observe(class, now_us);
         struct gate_ticket *first = has_place(gate, class) ? first_of(class, now_us) : NULL;
         if (first == NULL) {
             continue;
@@ -274,10 +281,10 @@ struct gate_ticket *gate_next(struct gate *gate, uint64_t now_us)
 
 // ---- who is refused after all
 
-static bool rots(const struct gate *gate, const struct gate_class *class, uint64_t now_us)
+static bool rots(const struct gate_class *class, uint64_t now_us)
 {
     return class->overloaded && class->waiting > GATE_KEPT &&
-           now_us - class->oldest->since_us >= gate->target_us;
+           now_us - class->oldest->since_us >= class->target_us;
 }
 
 // Too many: the newest, as it would wait longest.
@@ -306,8 +313,8 @@ struct gate_ticket *gate_drop(struct gate *gate, uint64_t now_us)
 {
     for (unsigned i = 0; i < gate->classes; i++) {
         struct gate_class *class = &gate->class[i];
-        observe(gate, class, now_us);
-        struct gate_ticket *ticket = rots(gate, class, now_us) ? class->oldest : surplus_of(class);
+        observe(class, now_us);
+        struct gate_ticket *ticket = rots(class, now_us) ? class->oldest : surplus_of(class);
         ticket = ticket != NULL ? ticket : late_of(class, now_us);
         if (ticket != NULL) {
             take_out(gate, ticket);
@@ -328,7 +335,7 @@ uint64_t gate_drop_due_us(const struct gate *gate)
             return 0;
         }
         if (class->overloaded && class->waiting > GATE_KEPT) {
-            uint64_t rots_us = class->oldest->since_us + gate->target_us;
+            uint64_t rots_us = class->oldest->since_us + class->target_us;
             due_us = rots_us < due_us ? rots_us : due_us;
         }
         if (class->oldest != NULL && class->late_us < due_us) {

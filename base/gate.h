@@ -51,9 +51,10 @@ struct gate_class {
     uint32_t share;
     uint32_t waiting_max;
     bool in_order;
+    uint32_t target_us, interval_us;
     // what is
     uint32_t working, waiting;
-    uint32_t hold_us; // how long a place is held, smoothed (1/8)
+    uint32_t hold_us; // how long a place is held, smoothed (1/8); at most twice as much after each
     struct gate_ticket *oldest, *newest;
     uint64_t late_us; // no deadline in the list is earlier
     bool overloaded;
@@ -71,7 +72,6 @@ struct gate {
     uint32_t workers; // places: at work at once, at most
     uint32_t working, waiting;
     uint32_t hold_us; // of all classes
-    uint32_t target_us, interval_us;
     uint32_t classes;
     struct gate_class class[GATE_CLASSES_MAX];
 };
@@ -92,6 +92,8 @@ void gate_set_share(struct gate *gate, unsigned class, uint32_t share); // at le
 // How many may wait (0: nobody); gate_drop hands out those that are too many. `in_order`: the length of the
 // queue bounds the wait, instead of the age of who is in it.
 void gate_set_queue(struct gate *gate, unsigned class, uint32_t waiting_max, bool in_order);
+// Another target and interval than the gate's: where who waits was work already.
+void gate_set_target(struct gate *gate, unsigned class, uint32_t target_us, uint32_t interval_us);
 
 // `deadline_us`: until when the ticket may wait. A ticket that waits or works must not enter again.
 enum gate_answer gate_enter(struct gate *gate, struct gate_ticket *ticket, unsigned class,

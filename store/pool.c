@@ -50,7 +50,7 @@ uint32_t pool_waiting_max(const struct pool *pool, uint32_t kind)
     if (k->stalled > 0 || k->given_up > 0) {
         return 0;
     }
-    if (!k->slow || k->recent_us < POOL_LONG_US) {
+    if (!k->slow || k->finishes || k->recent_us < POOL_LONG_US) {
         return POOL_WAITING_MAX;
     }
     uint64_t most = POOL_WAIT_MS * 1000u / (k->recent_us + 1);
@@ -95,7 +95,7 @@ struct pool_patience pool_patience(struct pool *pool, uint32_t kind, uint32_t de
     struct pool_patience patience = {.asker_ms = deadline_ms, .statement_ms = deadline_ms};
     uint64_t usual_us = 3 * k->answered_us;
     patience.overdue_us = 8 * k->baseline_us + 10000;
-    uint32_t stall_ms = k->reads ? POOL_STALL_MS : POOL_STALL_COMMIT_MS;
+    uint32_t stall_ms = k->finishes ? deadline_ms : POOL_STALL_MS;
     patience.stalled_us = larger(patience.overdue_us, larger(usual_us, stall_ms * 1000));
     uint64_t trial_ms = larger(usual_us / 1000, POOL_TRIAL_MS);
     if (k->given_up == 0 || deadline_ms <= trial_ms) {

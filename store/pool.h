@@ -15,8 +15,9 @@
 // overdue no longer counts against the limit: the others get connections beyond it, up to `max`.
 //
 // Queue: where a slow statement takes POOL_LONG_US or more, as many may wait as are served within
-// POOL_WAIT_MS, in order. None while a statement is stalled (it runs for POOL_STALL_MS, or what a disk may
-// take for a commit, and three times as long as answered ones do): nobody knows when it ends.
+// POOL_WAIT_MS, in order. None while a statement is stalled (it runs for POOL_STALL_MS, and three times as
+// long as answered ones do): nobody knows when it ends. What finishes a piece of work is worth waiting for,
+// as for a disk that takes its time over a commit: until its deadline, without such a bound of the queue.
 //
 // Patience: a kind that was given up at its deadline (a lock, perhaps) is tried by one asker at a time, who
 // is told after POOL_TRIAL_MS that it is not to be had. What reads goes on to its deadline all the same: it
@@ -41,7 +42,6 @@
 #define POOL_WAIT_MS             400
 #define POOL_LONG_US             25000
 #define POOL_STALL_MS            150
-#define POOL_STALL_COMMIT_MS     300
 #define POOL_TRIAL_MS            60
 #define POOL_TRIAL_LONG_EVERY_MS 10000
 
@@ -63,6 +63,7 @@ struct pool_kind {
     bool slow;
     bool background;        // one at a time
     bool reads;             // and changes nothing
+    bool finishes;          // who waits for it was work already (a hash), and nothing stands in for it
     uint32_t given_up;      // in a row, without an answer
     uint64_t answered_us;   // smoothed, of those that were answered
     uint64_t long_trial_ms; // when it gets a whole deadline again

@@ -91,9 +91,9 @@ static void nobody_waits_behind_what_is_stalled(void **state)
 {
     (void)state;
     struct pool pool = fresh();
-    pool.kind[2].reads = true;
+    pool.kind[3].finishes = true;
     assert_int_equal(pool_patience(&pool, 2, 2000, 0).stalled_us, POOL_STALL_MS * 1000);
-    assert_int_equal(pool_patience(&pool, 3, 2000, 0).stalled_us, POOL_STALL_COMMIT_MS * 1000);
+    assert_int_equal(pool_patience(&pool, 3, 2000, 0).stalled_us, 2000000); // its deadline
     pool_started(&pool, 2);
     pool_became(&pool, 2, POOL_OVERDUE);
     pool_became(&pool, 2, POOL_STALLED);
@@ -120,7 +120,10 @@ static void for_a_slow_kind_a_few_wait_who_will_be_served(void **state)
     assert_in_range(pool_takes_us(&pool, 0), 95000, 100000);
     run(&pool, 0, 1500000, 40);
     assert_int_equal(pool_waiting_max(&pool, 0), 1); // always one, or the place would idle
-    run(&pool, 0, 900, 60);                          // it is back
+    pool.kind[0].finishes = true;
+    assert_int_equal(pool_waiting_max(&pool, 0), POOL_WAITING_MAX); // their hashes are not to be thrown away
+    pool.kind[0].finishes = false;
+    run(&pool, 0, 900, 60); // it is back
     assert_int_equal(pool_waiting_max(&pool, 0), POOL_WAITING_MAX);
 }
 

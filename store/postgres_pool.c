@@ -48,8 +48,11 @@ bool postgres_pool_init(struct postgres_service *service, const struct postgres_
     uint32_t least = clamp(settings->connections_min, 1, most);
     pool_init(&service->pool, POSTGRES_KINDS, least, clamp(CONNECTIONS_CORE * cores(), least, most), most);
     for (uint32_t kind = 0; kind < POSTGRES_KINDS; kind++) {
-        service->pool.kind[kind].background = postgres_operation(kind)->class == STORE_BACKGROUND;
-        service->pool.kind[kind].reads = postgres_operation(kind)->access == STORE_READ;
+        const struct store_operation *operation = postgres_operation(kind);
+        struct pool_kind *k = &service->pool.kind[kind];
+        k->background = operation->class == STORE_BACKGROUND;
+        k->reads = operation->access == STORE_READ;
+        k->finishes = !k->reads && (operation->class == STORE_LOGIN || operation->class == STORE_SIGN_UP);
     }
     stats_set(STATS_capacity_database_connections, pool_limit(&service->pool));
     stats_set(STATS_capacity_store_queue, SERVICE_JOBS_MAX);

@@ -16,14 +16,16 @@
 #include <sys/random.h>
 #include <unistd.h>
 
-#define PASSWORD_SIZE 257
-#define FAST_S        0.01
-#define SLOW_S        0.1
-#define TRIES_MAX     4
-#define BEHIND        8u
-#define TARGET_US     50000u  // an acceptable standing wait
-#define INTERVAL_US   100000u // a burst may last as long
-#define HOLD_US       1000u   // a first guess
+#define PASSWORD_SIZE      257
+#define FAST_S             0.01
+#define SLOW_S             0.1
+#define TRIES_MAX          4
+#define BEHIND             8u
+#define TARGET_US          50000u  // an acceptable standing wait
+#define INTERVAL_US        100000u // a burst may last as long
+#define FINISH_TARGET_US   800000u // the same of what was work already
+#define FINISH_INTERVAL_US 1000000u
+#define HOLD_US            1000u // a first guess
 
 static const struct service_verbs verbs;
 
@@ -493,6 +495,11 @@ bool postgres_service_open(struct service **out, const struct postgres_settings 
         return false;
     }
     gate_init(&service->gate, POSTGRES_KINDS, 0, POOL_WAITING_MAX, HOLD_US, TARGET_US, INTERVAL_US);
+    for (uint32_t kind = 0; kind < POSTGRES_KINDS; kind++) {
+        if (service->pool.kind[kind].finishes) {
+            gate_set_target(&service->gate, kind, FINISH_TARGET_US, FINISH_INTERVAL_US);
+        }
+    }
     postgres_pool_admit(service);
     postgres_reserved_init(service);
     postgres_events_init(service);
