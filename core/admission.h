@@ -17,10 +17,10 @@ enum {
 };
 
 struct admission {
-    // Since the last update. Arrived: what was answered without being tried is taken back; refused: for want
-    // of room.
-    int32_t arrived;
-    uint32_t accepted, refused;
+    // Since the last update. Arrived: what was answered without being tried is taken back; accepted: what was
+    // refused in the end all the same; refused: for want of room.
+    int32_t arrived, accepted;
+    uint32_t refused;
     uint64_t offered_milli; // a second, smoothed (1/8), with what the fronts refused
     uint64_t accepted_milli;
     uint32_t share;       // of ADMISSION_ALL, that fronts refuse
@@ -41,6 +41,12 @@ static inline void admission_accepted(struct admission *admission)
 }
 static inline void admission_refused(struct admission *admission)
 {
+    admission->refused++;
+}
+// It was accepted, and is refused all the same.
+static inline void admission_in_vain(struct admission *admission)
+{
+    admission->accepted--;
     admission->refused++;
 }
 static inline void admission_untried(struct admission *admission)

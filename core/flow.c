@@ -276,6 +276,9 @@ void flow_leave_gate(struct core *core, struct flow *flow, bool ran)
     if (flow->ticket.working) {
         gate_leave(&core->hash_gate, &flow->ticket, ran, now_us(core));
     }
+    if (ran) {
+        pressure_hashed(core, flow);
+    }
 }
 
 static struct flow *flow_of(struct gate_ticket *ticket)

@@ -123,8 +123,9 @@ struct flow {
     char groups[WIRE_GROUPS_MAX + 1];
     char phc[WIRE_PHC_MAX + 1];
     struct flow_grant grant;
-    bool weighed; // counted by pressure_arrived
-    bool charged; // a guess that is not judged yet: given back unless it was wrong
+    bool weighed;  // counted by pressure_arrived
+    bool accepted; // … and by pressure_hashed
+    bool charged;  // a guess that is not judged yet: given back unless it was wrong
     bool device_known;
     struct throttle_key key_account, key_source;
     enum throttle_kind key_kind;
@@ -287,8 +288,9 @@ bool pressure_store_away(const struct core *core);
 // Whether it is worth asking the store for this flow: false when it is away (the flow is answered).
 [[nodiscard]] bool pressure_store_is_there(struct core *core, struct flow *flow);
 uint32_t pressure_store_retry_after_s(struct core *core);
-// A log-in or a sign-up came; it is about to be answered.
+// A log-in or a sign-up came; it was worth a hash; it is about to be answered.
 void pressure_arrived(struct core *core, struct flow *flow);
+void pressure_hashed(struct core *core, struct flow *flow);
 void pressure_note(struct core *core, const struct flow *flow, enum wire_outcome outcome,
                    enum wire_reason reason);
 void pressure_tell_front(struct core *core, uint16_t index);

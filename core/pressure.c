@@ -75,6 +75,16 @@ void pressure_arrived(struct core *core, struct flow *flow)
     }
 }
 
+// Not when it is answered: a commit that takes its time is no want of room.
+void pressure_hashed(struct core *core, struct flow *flow)
+{
+    struct pressure *pressure = pressure_of(core, flow);
+    if (pressure != NULL && flow->weighed && !flow->accepted) {
+        flow->accepted = true;
+        admission_accepted(&pressure->admission);
+    }
+}
+
 void pressure_note(struct core *core, const struct flow *flow, enum wire_outcome outcome,
                    enum wire_reason reason)
 {
@@ -85,11 +95,13 @@ void pressure_note(struct core *core, const struct flow *flow, enum wire_outcome
     bool short_of = reason == WIRE_HASH_BUSY || reason == WIRE_HASH_DOWN || reason == WIRE_STORE_BUSY ||
                     reason == WIRE_STORE_DOWN;
     if (outcome == WIRE_UNAVAILABLE && short_of) {
-        admission_refused(&pressure->admission);
         pressure->reason = reason;
-    } else if (flow->hash_us > 0) {
-        admission_accepted(&pressure->admission);
-    } else {
+        if (flow->accepted) {
+            admission_in_vain(&pressure->admission);
+        } else {
+            admission_refused(&pressure->admission);
+        }
+    } else if (!flow->accepted) {
         admission_untried(&pressure->admission);
     }
 }

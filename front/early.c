@@ -6,6 +6,7 @@
 #include "front/ask.h"
 
 #define COLLECT_S   0.002
+#define ALL         65535u
 #define QUIET_TICKS (5000 / WHEEL_TICK_MS) // without a refusal for so long, it is over
 
 // What core said of one kind.
@@ -15,14 +16,28 @@ struct kind {
     uint32_t retry_after_s;
 };
 
-static bool refuses(struct exchange *exchange, struct kind kind, struct wire_reply *reply)
+// Evenly, one in so many, give or take a half: by mere chance many would come in one moment and none in the
+// next. Which one nobody can foresee.
+static bool lets_in(struct early_turn *turn, struct kind kind, uint64_t random)
+{
+    turn->credit += ALL - kind.refused;
+    if (turn->credit < turn->price) {
+        return false;
+    }
+    turn->credit -= turn->price;
+    turn->price = ALL / 2 + (uint32_t)(random & 0xffff);
+    return true;
+}
+
+static bool refuses(struct exchange *exchange, struct kind kind, struct early_turn *turn,
+                    struct wire_reply *reply)
 {
     struct front *front = exchange->front;
     if (kind.refused == 0) {
         return false;
     }
     uint64_t random = front_trace(front);
-    if ((random & 0xffffffff) % 65535 >= kind.refused) {
+    if (kind.refused < ALL && lets_in(turn, kind, random)) {
         return false;
     }
     // Up to a half more, so that they don't all come back at once.
@@ -41,7 +56,7 @@ bool early_refuses_login(struct exchange *exchange, struct wire_reply *reply)
 {
     const struct wire_core_admission *told = asks_admission(exchange->front);
     struct kind kind = {told->login_refused, told->login_reason, told->login_retry_after_s};
-    bool refused = refuses(exchange, kind, reply);
+    bool refused = refuses(exchange, kind, &exchange->front->login_turn, reply);
     stats_add(STATS_turned_away_logins, refused);
     return refused;
 }
@@ -50,7 +65,7 @@ bool early_refuses_sign_up(struct exchange *exchange, struct wire_reply *reply)
 {
     const struct wire_core_admission *told = asks_admission(exchange->front);
     struct kind kind = {told->sign_up_refused, told->sign_up_reason, told->sign_up_retry_after_s};
-    bool refused = refuses(exchange, kind, reply);
+    bool refused = refuses(exchange, kind, &exchange->front->sign_up_turn, reply);
     stats_add(STATS_turned_away_registrations, refused);
     return refused;
 }

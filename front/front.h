@@ -22,6 +22,11 @@ struct asks;
 struct lookups;
 struct arrivals;
 
+// Whose turn it is to be let in while most are refused early (early.c), in 65535ths of one.
+struct early_turn {
+    uint32_t credit, price;
+};
+
 struct front {
     struct ev_loop *loop;
     ev_timer tick;
@@ -55,6 +60,7 @@ struct front {
     uint64_t trace_seed, traces;
     void (*on_idle)(struct front *front); // draining, and the last connection has gone
     bool warned_plain;
+    struct early_turn login_turn, sign_up_turn;
     uint64_t turned_away; // log-ins and sign-ups that were refused early, in this stretch
     uint32_t turned_away_at;
     uint8_t turned_away_reason; // of the latest
