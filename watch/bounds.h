@@ -39,14 +39,17 @@
 #define AFTER_GAP_MS        3000 // a machine that slept: everyone seems silent
 #define CLOCK_STEP_MS       1000.0
 #define STUCK_MS            1500
+#define STUCK_SPAN_MS       10000 // not while stayd starts
 #define STUCK_ARRIVALS_MIN  3
 #define LOCK_HELD_MS        300
 #define LOCK_WAITING_MS     1500
 #define LOCK_WAITING        0.9
 #define DISK_FREE_MIN       16777216.0
 #define REFUSED_SHARE       0.05 // arrivals count as a symptom when so many of them are sent away
+#define EVENT_NEW_MS        3000
 #define EVENT_LASTS_MS      1000 // an event counts as a symptom for so long
 #define PROCESSORS_LOAD     1.4  // times the usual log-ins
+#define PROCESSORS_MS       1500 // it lasts
 #define STATEMENT_FACTOR    4.0
 #define STATEMENT_RISE_MS   15.0
 #define STATEMENT_CALLS_MIN 3
@@ -58,13 +61,17 @@
 
 // ---- growth without end
 // -------------------------------------------------------------------------------------
-#define LEAK_SECONDS         20
-#define LEAK_UPTIME_S        30.0
-#define LEAK_BYTES_MIN       (24.0 * 1048576)
-#define LEAK_DESCRIPTORS_MIN 40.0
-#define LEAK_SHARE_MIN       0.15 // of what it had
-#define LEAK_RISING_MIN      0.80 // of the steps
-#define DESCRIPTORS_FULL     0.90
+#define LEAK_SECONDS              20
+#define LEAK_UPTIME_S             5.0
+#define LEAK_BYTES_MIN            (24.0 * 1048576)
+#define LEAK_DESCRIPTORS_MIN      40.0
+#define LEAK_SHARE_MIN            0.15 // of what it had
+#define LEAK_RISING_MIN           0.80 // of the steps
+#define LEAK_FAST_SECONDS         4    // or so much at once
+#define LEAK_FAST_BYTES_MIN       (64.0 * 1048576)
+#define LEAK_FAST_DESCRIPTORS_MIN 400.0
+#define LEAK_FAST_SHARE_MIN       0.5
+#define DESCRIPTORS_FULL          0.90
 
 // ---- the scene of a diagnosis (watch/scene.c) -----------------------------------------------------------
 #define BEFORE_MS         30000 // what was usual: so long before the onset,
@@ -85,13 +92,14 @@
 
 // ---- the diagnosis (watch/diagnosis.c)
 // ---------------------------------------------------------------------
-#define LOOK_EVERY_MS    200
-#define ESTABLISHED_MS   400   // a cause must have held for so long, unless it was seen itself
-#define EXPIRES_MS       10000 // and is dropped when it has not held for so long while another does
-#define UNKNOWN_AFTER_MS 3000  // then "unknown" is said
-#define HELD_SHARE       0.5   // an inferred cause has held for so much of the time since it first did
-#define SHARE_MIN        0.06  // with less, a cause is not named
-#define SURE_WEIGHT      4.0   // as a factor of 55
+#define LOOK_EVERY_MS      200
+#define ESTABLISHED_MS     400   // a cause must have held for so long, unless it was seen itself
+#define EXPIRES_MS         10000 // and is dropped when it has not held for so long while another does
+#define UNKNOWN_AFTER_MS   3000  // then "unknown" is said
+#define HELD_SHARE         0.5   // an inferred cause has held for so much of the time since it first did
+#define CPU_EXPLAINS_TIMES 3.0   // what is slower than by this power has another cause
+#define SHARE_MIN          0.06  // with less, a cause is not named
+#define SURE_WEIGHT        4.0   // as a factor of 55
 
 // ---- opening and closing
 // ------------------------------------------------------------------------------------

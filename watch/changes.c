@@ -23,7 +23,7 @@ const struct change_row change_rows[] = {
     {SIGNAL_statement_ms, 4, 20},
     {SIGNAL_sync_ms, 4, 15},
     {SIGNAL_probe_ms, 4, 15},
-    {SIGNAL_hash_ms, 1.5, 12},
+    {SIGNAL_hash_ms, 1.6, 12},
     {SIGNAL_processors_others, 1.4, 300},
     {SIGNAL_logins_arrived, 2, 15},
     {SIGNAL_lookups_arrived, 3, 40},

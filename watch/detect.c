@@ -40,6 +40,7 @@ struct detect {
     uint64_t event_ms;                // when the newest of those happened
     bool available;                   // the database was there
     uint64_t learned_ms;
+    uint64_t taken_ms; // since when others take the processors; 0: they do not
 };
 
 struct detect *detect_new(void)
@@ -110,7 +111,7 @@ static void note_events(struct detect *detect, const struct facts *facts, uint64
     uint64_t from = count > FACTS_MAX && detect->fact < count - FACTS_MAX ? count - FACTS_MAX : detect->fact;
     for (uint64_t number = from + 1; number <= count; number++) {
         const struct fact *fact = facts_get(facts, number);
-        if (fact != NULL) {
+        if (fact != NULL && fact->mono_ms + EVENT_NEW_MS >= now_ms) { // not what is told again to a new watch
             note_event(detect, fact, now_ms);
         }
     }
@@ -154,14 +155,15 @@ static bool is_stuck(const struct series *series)
     double answered = series_total(series, SIGNAL_logins_answered_all, window) +
                       series_total(series, SIGNAL_changes_answered_all, window);
     return arrived >= STUCK_ARRIVALS_MIN && answered <= 0 &&
-           series_value(series, SIGNAL_core_waiting, window) >= 1 && series_gap_ms_ago(series) > AFTER_GAP_MS;
+           series_value(series, SIGNAL_core_waiting, window) >= 1 &&
+           series_gap_ms_ago(series) > AFTER_GAP_MS && series_span_ms(series) >= STUCK_SPAN_MS;
 }
 
 static bool is_locked(const struct series *series, const struct facts *facts, uint64_t now_ms)
 {
     uint64_t since = now_ms > 60000 ? now_ms - 60000 : 0;
     const struct fact *held = facts_standing(facts, WIRE_EVENT_LOCK_HELD, WIRE_EVENT_LOCK_GONE, since);
-    bool told = held != NULL && held->a >= LOCK_HELD_MS && now_ms - held->mono_ms < 5000;
+    bool told = held != NULL && held->a >= LOCK_HELD_MS && held->mono_ms + 5000 > now_ms;
     return told || series_value(series, SIGNAL_database_waiting_lock, (struct window){LOCK_WAITING_MS, 0}) >=
                        LOCK_WAITING;
 }
@@ -190,22 +192,37 @@ static bool table_is_small(const struct series *series)
            series_total(series, SIGNAL_misses, window) >= CACHE_MISSED * checks;
 }
 
+// Little by little over a while, or much at once: both without pause.
+static bool grows(const struct series *series, unsigned process, enum series_resource resource,
+                  struct series_growth *growth)
+{
+    static const struct {
+        uint32_t seconds;
+        double least[2], share, rising; // least: by resource
+    } ways[] = {
+        {LEAK_SECONDS, {LEAK_BYTES_MIN, LEAK_DESCRIPTORS_MIN}, LEAK_SHARE_MIN, LEAK_RISING_MIN},
+        {LEAK_FAST_SECONDS, {LEAK_FAST_BYTES_MIN, LEAK_FAST_DESCRIPTORS_MIN}, LEAK_FAST_SHARE_MIN, 0.99},
+    };
+    for (size_t i = 0; i < sizeof ways / sizeof ways[0]; i++) {
+        *growth = series_growth(series, process, resource, ways[i].seconds);
+        double grown = growth->last - growth->first;
+        if (growth->points >= ways[i].seconds * 3 / 4 && growth->rising >= ways[i].rising &&
+            grown >= ways[i].least[resource] && grown >= ways[i].share * growth->first) {
+            return true;
+        }
+    }
+    return false;
+}
+
 int detect_leaking(const struct series *series, enum series_resource *resource, struct series_growth *growth)
 {
     for (unsigned i = 0; i < 2 * series_processes(series); i++) {
         enum series_resource which = i % 2 == 0 ? SERIES_MEMORY : SERIES_DESCRIPTORS;
         struct series_process process = series_process(series, i / 2);
-        if (process.uptime_s < LEAK_UPTIME_S) {
-            continue;
-        }
-        struct series_growth seen = series_growth(series, i / 2, which, LEAK_SECONDS);
-        double grown = seen.last - seen.first;
-        double least = which == SERIES_MEMORY ? LEAK_BYTES_MIN : LEAK_DESCRIPTORS_MIN;
-        bool grows = seen.points >= LEAK_SECONDS * 3 / 4 && seen.rising >= LEAK_RISING_MIN &&
-                     grown >= least && grown >= LEAK_SHARE_MIN * seen.first;
+        struct series_growth seen;
         bool full =
             which == SERIES_DESCRIPTORS && process.descriptors >= DESCRIPTORS_FULL * process.descriptors_max;
-        if (grows || full) {
+        if (process.uptime_s >= LEAK_UPTIME_S && (grows(series, i / 2, which, &seen) || full)) {
             *resource = which;
             *growth = seen;
             return (int)(i / 2);
@@ -288,6 +305,15 @@ static bool load_is_usual(const struct detect *detect, const struct series *seri
     return !(now > PROCESSORS_LOAD * usual);
 }
 
+static bool processors_are_taken(struct detect *detect, const struct series *series)
+{
+    uint64_t now_ms = series_now(series).mono_ns / 1000000u;
+    bool taken = change_raised(&detect->changes, SIGNAL_hash_ms) &&
+                 change_raised(&detect->changes, SIGNAL_processors_others) && load_is_usual(detect, series);
+    detect->taken_ms = !taken ? 0 : detect->taken_ms == 0 ? now_ms : detect->taken_ms;
+    return taken && now_ms - detect->taken_ms >= PROCESSORS_MS;
+}
+
 static void look_at_changes(struct detect *detect, const struct series *series)
 {
     const struct changes *changes = &detect->changes;
@@ -305,9 +331,7 @@ static void look_at_changes(struct detect *detect, const struct series *series)
     now[SYMPTOM_latency] |= change_raised(changes, SIGNAL_login_ms) ||
                             change_raised(changes, SIGNAL_check_ms) ||
                             change_raised(changes, SIGNAL_change_ms);
-    now[SYMPTOM_processors] |= change_raised(changes, SIGNAL_hash_ms) &&
-                               change_raised(changes, SIGNAL_processors_others) &&
-                               load_is_usual(detect, series);
+    now[SYMPTOM_processors] |= processors_are_taken(detect, series);
     now[SYMPTOM_sync] |= change_raised(changes, SIGNAL_sync_ms);
     now[SYMPTOM_network] |= change_raised(changes, SIGNAL_probe_ms);
 }
@@ -378,7 +402,7 @@ static uint64_t earliest(const struct detect *detect, uint64_t now_ms)
             onset = change->since_ms;
         }
     }
-    bool told = detect->event_ms != 0 && now_ms - detect->event_ms <= 2000;
+    bool told = detect->event_ms != 0 && detect->event_ms + 2000 >= now_ms;
     return told && detect->event_ms < onset ? detect->event_ms : onset;
 }
 

@@ -122,13 +122,21 @@ static void judge(struct diagnosis *diagnosis, uint64_t passed_ms)
 
 // ---- 2. trace --------------------------------------------------------------------------------------------
 
+// Processors that are a little short do not make a database many times slower.
+static bool too_weak(const struct diagnosis *diagnosis, unsigned cause, unsigned other)
+{
+    bool compared = other == CAUSE_database_slow || other == CAUSE_database_network;
+    return cause == CAUSE_cpu_taken && compared &&
+           CPU_EXPLAINS_TIMES * diagnosis->standing[cause].weight < diagnosis->standing[other].weight;
+}
+
 static void trace(struct diagnosis *diagnosis)
 {
     for (unsigned i = 0; i < CAUSE_unknown; i++) {
         struct standing *standing = &diagnosis->standing[i];
         standing->root = established(diagnosis, i);
         for (unsigned j = 0; j < CAUSE_unknown && standing->root; j++) {
-            if (j != i && established(diagnosis, j) &&
+            if (j != i && established(diagnosis, j) && !too_weak(diagnosis, j, i) &&
                 cause_explains((enum cause)j, (enum cause)i, &diagnosis->scene)) {
                 standing->root = false;
                 snprintf(standing->because, sizeof(standing->because), "what there is of it follows from %s",

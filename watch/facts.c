@@ -8,8 +8,6 @@
 
 #include <stdlib.h>
 
-enum { FACT_LATE_MS = 60000 }; // an event's own time may lie so far back
-
 struct facts {
     struct fact ring[FACTS_MAX];
     uint64_t count;
@@ -77,7 +75,7 @@ void facts_add(struct facts *facts, const struct wire_event *event, struct watch
 {
     uint64_t number = ++facts->count, now_ms = now.mono_ns / 1000000u, at_ms = event->mono_ns / 1000000u;
     struct fact *fact = &facts->ring[number % FACTS_MAX];
-    bool plausible = at_ms <= now_ms && now_ms - at_ms <= FACT_LATE_MS;
+    bool plausible = at_ms <= now_ms;
     fact->kind = event->kind;
     fact->role = event->role;
     fact->index = event->index;

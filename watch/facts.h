@@ -27,7 +27,7 @@ struct facts; // large
 
 [[nodiscard]] struct facts *facts_new(void);
 void facts_free(struct facts **facts);
-// Takes in one event; its own time counts unless it lies in the future or far back.
+// Takes in one event; its own time counts unless it lies in the future.
 void facts_add(struct facts *facts, const struct wire_event *event, struct watched_now now);
 
 uint64_t facts_count(const struct facts *facts); // ever taken in

@@ -117,6 +117,9 @@ static void on_told(void *context, const struct wire_event *event)
     if (self->facts != NULL) {
         facts_add(self->facts, event, watched_now());
     }
+    if (ev_is_active(&self->tick)) { // looked at now, not at the next tick
+        ev_feed_event(child_loop(), &self->tick, EV_TIMER);
+    }
 }
 
 static bool on_packet(struct channel *channel, struct view packet, int fd)

@@ -251,7 +251,7 @@ static void take_worst_statement(struct scene *scene)
 static void take_slow_fact(struct scene *scene)
 {
     const struct fact *fact = scene->slow;
-    if (fact == NULL || scene->now_ms - fact->mono_ms > FACT_FRESH_MS) {
+    if (fact == NULL || fact->mono_ms + FACT_FRESH_MS < scene->now_ms) {
         return;
     }
     for (unsigned i = 0; i < SERIES_OPERATIONS; i++) {
@@ -353,9 +353,9 @@ static double grown(struct scene *scene)
     bool memory = resource == SERIES_MEMORY;
     double unit = memory ? 1048576 : 1;
     snprintf(scene->text_leak, sizeof(scene->text_leak),
-             "%s %u grew by %.0f %s in %d s without pause, to %.0f", stats_role_name(process.role),
-             process.index, (growth.last - growth.first) / unit, memory ? "MiB" : "descriptors", LEAK_SECONDS,
-             growth.last / unit);
+             "%s %u grew by %.0f %s in %u s without pause, to %.0f", stats_role_name(process.role),
+             process.index, (growth.last - growth.first) / unit, memory ? "MiB" : "descriptors",
+             growth.points, growth.last / unit);
     return fmax(1, (growth.last - growth.first) / unit);
 }
 
