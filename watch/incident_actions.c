@@ -38,7 +38,7 @@ static const struct row {
     {"login_spike", "prevent",
      "Spread what makes everybody log in at once: expiry at a fixed hour, a mailing, a restart of apps."},
     {"flood", "repair",
-     "Let the proxy or firewall limit requests by network; the networks are in this incident."},
+     "Let the proxy or firewall limit requests by network; its log shows where they came from."},
     {"flood", "prevent", "Check that trusted_proxies is right, so that stayd sees the addresses of clients."},
     {"credential_stuffing", "repair",
      "Look for accounts that were guessed: stayctl audit list --event login."},

@@ -142,6 +142,10 @@ static void write_impact(struct bytes *out, const json_t *incident)
     {
         impact_row(out, class, figures);
     }
+    bytes_append_view(
+        out,
+        VIEW("\nRequests that a process was answering when it died have no answer to count: the timeline "
+             "names them.\n"));
     if (clients > 0) {
         bytes_append_format(
             out,

@@ -33,6 +33,9 @@ size_t prose_columns(const char *text)
 static struct view next_word(struct view *rest)
 {
     size_t begin = 0;
+    if (rest->size == 0) {
+        return VIEW("");
+    }
     while (begin < rest->size && (rest->data[begin] == ' ' || !is_plain(rest->data[begin]))) {
         begin++;
     }

@@ -12,15 +12,16 @@
 
 static void figures(void **unused)
 {
-    static const struct {
+    const double unknown = (double)NAN;
+    const struct {
         double number;
         const char *unit, *text;
     } rows[] = {{0.0421, "ms", "0.042 ms"}, {0.851, "ms", "0.85 ms"},
                 {12.34, "ms", "12.3 ms"},   {840, "ms", "840 ms"},
                 {3400, "ms", "3.40 s"},     {0.934, "share", "93.4 %"},
                 {120.4, "/s", "120/s"},     {3, "", "3"},
-                {2.5, NULL, "2.50"},        {NAN, "ms", "–"},
-                {NAN, "share", "–"},        {1000000, "bytes", "1000000 bytes"}};
+                {2.5, NULL, "2.50"},        {unknown, "ms", "–"},
+                {unknown, "share", "–"},    {1000000, "bytes", "1000000 bytes"}};
     (void)unused;
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         char text[PROSE_FIGURE_SIZE];

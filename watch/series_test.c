@@ -205,8 +205,8 @@ static void steps_of_the_clock(void **state)
     (void)state;
     take(100);
     take(100);
-    struct watched_now now = {.mono_ns = (now_ms += 100) * 1000000u,
-                              .wall_ms = 1795215600000u + now_ms - 7000};
+    now_ms += 100;
+    struct watched_now now = {.mono_ns = now_ms * 1000000u, .wall_ms = 1795215600000u + now_ms - 7000};
     series_take(series, &watched, now);
     assert_float_equal(series_clock_step_ms(series, (struct window){5000, 0}), -7000, 0.5);
 }

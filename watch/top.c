@@ -45,7 +45,7 @@ static float fullness(const struct watched *watched, const char *resource)
             return full < 0 ? NAN : (float)full;
         }
     }
-    return NAN;
+    return (double)NAN;
 }
 
 static void take_point(float *point, const struct sums *second, const struct watched *watched)
@@ -138,7 +138,7 @@ static double processor_of(const struct top *top, unsigned page)
 {
     unsigned window = top->taken - 1 < TOP_WINDOW_S ? top->taken - 1 : TOP_WINDOW_S;
     if (!top_known(top)) {
-        return NAN;
+        return (double)NAN;
     }
     const struct top_sample *now = sample_ago(top, 0);
     const struct top_sample *before = sample_ago(top, window);
@@ -146,7 +146,7 @@ static double processor_of(const struct top *top, unsigned page)
         now->process[page].role != before->process[page].role ||
         now->process[page].index != before->process[page].index ||
         now->process[page].processor_us < before->process[page].processor_us) {
-        return NAN;
+        return (double)NAN;
     }
     return (double)(now->process[page].processor_us - before->process[page].processor_us) / 1e6 /
            sums_seconds(&top->window);
@@ -176,7 +176,7 @@ struct operation {
 };
 
 static const struct operation operations[] = {
-#define X(id, kind, family, labels, help) {#id + sizeof("statement"), STATS_##id},
+#define X(id, kind, family, labels, help) {&#id[sizeof("statement")], STATS_##id},
     STATS_PER_OPERATION(X, statement, "", "")
 #undef X
 };
