@@ -9,8 +9,8 @@
 #define SLOW_TIMES    4u
 #define SLOW_US       5000u
 #define SLOW_GOOD_US  10000u // more, with a good plan
-#define QUICK_TIMES   2u
-#define QUICK_US      2000u
+#define QUICK_TIMES   3u
+#define QUICK_US      4000u
 #define STUCK_TIMES   8u // one that is under way
 #define STUCK_US      50000u
 #define UNKNOWN_US    100000u // of an operation that was not seen when all is well
@@ -19,6 +19,7 @@
 #define BELIEVED_MS   1000u   // slow with a good plan
 #define NEW_NORMAL_MS 300000u // after so long this is how it is
 #define SAY_AGAIN_MS  5000u
+#define LOCK_AGAIN_MS 4000u // at most: what was said of a lock is believed for five seconds
 #define LOCK_SAID_MS  200u
 #define CANCEL_SAY_MS 1000u
 #define DISK_SAY_MS   10000u
@@ -279,8 +280,9 @@ static uint32_t slow_ones_to_look_at(struct eyes *eyes, uint64_t now_ms)
     unsigned count = 0;
     for (unsigned i = 0; i < EYES_OPERATIONS && count < EYES_LOOK_MOST; i++) {
         const struct eyes_operation *operation = &eyes->operation[i];
-        if (operation->slow &&
-            (operation->looked_ms == 0 || now_ms >= operation->looked_ms + EYES_LOOK_AGAIN_MS)) {
+        bool bad = operation->plan.known && !operation->plan.holds;
+        uint64_t again_ms = operation->looked_ms + (bad ? EYES_LOOK_AGAIN_MS : EYES_LOOK_GOOD_MS);
+        if (operation->slow && (operation->looked_ms == 0 || now_ms >= again_ms)) {
             wanted |= UINT32_C(1) << i;
             count++;
         }
@@ -365,7 +367,8 @@ void eyes_take_lock(struct eyes *eyes, const struct eyes_blocker *found, bool he
         eyes->lock_said_ms = 0;
     }
     uint64_t lasts_ms = now_ms - eyes->lock_ms, said_ms = eyes->lock_said_ms - eyes->lock_ms;
-    bool due = !eyes->lock_said || lasts_ms >= said_ms + said_ms / 2 + 1000;
+    uint64_t pause_ms = said_ms / 2 + 1000 < LOCK_AGAIN_MS ? said_ms / 2 + 1000 : LOCK_AGAIN_MS;
+    bool due = !eyes->lock_said || lasts_ms >= said_ms + pause_ms;
     if (eyes->locked && lasts_ms >= LOCK_SAID_MS && due) {
         eyes->lock_said = true;
         eyes->lock_said_ms = now_ms;

@@ -4,7 +4,7 @@
 // Bounds: EYES_OPERATIONS operations, a second of history of each, one lock.
 //
 // An operation is slow while its latest runs take more than 4 × what they take when all is well + 5 ms, and
-// what the network adds. Its plan is looked at then, and again every EYES_LOOK_AGAIN_MS. It is said to be
+// what the network adds. Its plan is looked at then, and again while it stays slow. It is said to be
 // slow at once when its plan is not what it should be; with a good plan only after a second, and only when
 // nothing else explains it: no lock in the way, not most operations at once.
 //
@@ -16,8 +16,9 @@
 #include "store/store.h"
 
 #define EYES_TICK_MS       100
-#define EYES_SLOTS         10 // ticks that are remembered
-#define EYES_LOOK_AGAIN_MS 10000
+#define EYES_SLOTS         10    // ticks that are remembered
+#define EYES_LOOK_AGAIN_MS 10000 // what is slow by a bad plan
+#define EYES_LOOK_GOOD_MS  1500  // by a good one: a second fault may follow the first
 #define EYES_LOOK_ALL_MS   60000 // while all is well
 #define EYES_LOOK_MOST     3     // slow ones at a time
 #define EYES_OPERATIONS    ((unsigned)(WIRE_MESSAGE_store_audit_list - WIRE_MESSAGE_store_account_by_name + 1))
