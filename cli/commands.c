@@ -135,7 +135,7 @@ const struct command commands[] = {
      T(rate) | T(mix) | T(duration) | T(steps) | T(ramp) | T(spike) | T(uniform) | T(users) | T(names) |
          T(password_file) | T(accounts) | T(sessions) | T(prepare) | T(signed_in) | T(sources) |
          T(connections) | T(retries) | T(deadline) | T(timeout) | T(seed) | T(own_server) | T(log) |
-         T(first_source),
+         T(first_source) | T(scenario) | T(replay) | T(speed) | T(load),
      load_storm, "put a load on a stayd and say how it bears it",
      "Requests are sent when they are due, however slow the answers are (an open model), and their times\n"
      "count from when they were due. The target must be on this machine's loopback.\n"

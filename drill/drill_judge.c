@@ -225,6 +225,7 @@ bool play_judge(struct play *play)
     result->why[0] = '\0';
     expect(result, measured->wrong_identity == 0, "%llu WRONG IDENTITIES",
            (unsigned long long)measured->wrong_identity);
+    expect(result, !play->unwell_before, "stayd saw something wrong before the fault");
     expect_people(play);
     expect_slow(play);
     if (row->calm) {

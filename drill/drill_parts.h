@@ -25,6 +25,7 @@ struct play {
     FILE *log;
     char log_file[PROGRAM_PATH_MAX], storm_file[PROGRAM_PATH_MAX], url[64], users[16];
     enum play_phase phase;
+    bool unwell_before;                               // stayd said that something was wrong when nothing was
     double begun_s, asked_to_end_s, ended_s, live_ms; // seconds since the load began
 };
 

@@ -127,8 +127,11 @@ static bool measure_peak(struct play *play)
         fclose(in);
     }
     score_release(&score);
-    program_pause(1500); // what is left of it
-    return (done && play->result->measured.login_peak > 0) || play_fail(play, "No log-in was done.");
+    if (!done || play->result->measured.login_peak <= 0) {
+        return play_fail(play, "No log-in was done.");
+    }
+    // So many at once were an incident to stayd: it begins anew, and knows nothing of them.
+    return stage_restart(&play->stage) || play_fail(play, "stayd did not start again.");
 }
 
 // ---- the plan of a run
@@ -240,8 +243,9 @@ static void show_live(struct play *play, double at_s)
 static bool begin_fault(struct play *play)
 {
     play->phase = PLAY_FAULT;
-    uint64_t wall_ms = clock_wall_ms();
+    uint64_t wall_ms = program_wall_ms();
     play->result->measured.injected_at_ms = wall_ms;
+    play->unwell_before = play->watch.state[0] != '\0' && strcmp(play->watch.state, "healthy") != 0;
     verdict_watch_begin(&play->watch, wall_ms, play->expected);
     play->begun_s = now_s(play);
     for (unsigned i = 0; i < play->injections; i++) {

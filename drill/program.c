@@ -36,6 +36,13 @@ void program_pause(uint64_t ms)
     (void)nanosleep(&left, NULL);
 }
 
+uint64_t program_wall_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (uint64_t)now.tv_sec * 1000u + (uint64_t)now.tv_nsec / 1000000u;
+}
+
 // ---- the guard
 
 static void remember(pid_t pid)

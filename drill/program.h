@@ -44,6 +44,8 @@ void program_stop(struct program *program, int signal, uint64_t patience_ms);
 [[nodiscard]] bool program_user(uid_t *user, gid_t *group);
 
 void program_pause(uint64_t ms);
+// Unix time, of the machine itself: base/clock.h's jumps where a drill has stayd's jump.
+uint64_t program_wall_ms(void);
 // A TCP port of 127.0.0.1 that nobody listens on now; 0: none.
 uint16_t program_free_port(void);
 // Makes a new folder below $TMPDIR that other users may pass through.

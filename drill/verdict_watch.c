@@ -6,8 +6,8 @@
 // so that a clock that is wrong makes stayd look slower, never faster.
 #include "drill/verdict_watch.h"
 
-#include "base/clock.h"
 #include "drill/ask.h"
+#include "drill/program.h"
 
 enum { ASK_MS = 100, ANSWER_SIZE = 1 << 17, BELIEVED_MS = 400 };
 
@@ -132,6 +132,6 @@ void verdict_watch_ask(struct verdict_watch *watch)
     const struct ask ask = {.socket = watch->socket, .path = "/why.json", .timeout_ms = ASK_MS};
     watch->asked++;
     if (ask_get(&ask, answer, sizeof(answer)) == 200) {
-        verdict_watch_take(watch, answer, clock_wall_ms());
+        verdict_watch_take(watch, answer, program_wall_ms());
     }
 }

@@ -4,11 +4,11 @@
 import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { test } from 'node:test';
 import { executable } from './lib/stayd.mjs';
-import { Program, run, temporaryFolder, until } from './lib/process.mjs';
+import { freePort, Program, run, temporaryFolder, until } from './lib/process.mjs';
 
 const cache = temporaryFolder('drills');
 const KEYS = ['drill', 'seed', 'load', 'affected_percent', 'wrong_identity', 'injected_at', 'detected_ms', 'diagnosed_ms',
@@ -75,6 +75,33 @@ test('what is there to play, and what is not', async () => {
   const impossible = await run(executable('stayctl'), ['drill', 'lock', '--sqlite', '--cache', cache]);
   assert.equal(impossible.code, 3);
   assert.match(impossible.stderr, /needs PostgreSQL/);
+});
+
+/** The code blocks of a page. */
+const blocks = (page) => [...readFileSync(new URL(`../${page}`, import.meta.url), 'utf8').matchAll(/^```\w*\n(.*?)^```$/gms)].map(([, text]) => text);
+
+test('docs/ci.md: the job makes a baseline, compares with it, and fails when it is worse', async () => {
+  const [scenario, script] = blocks('docs/ci.md');
+  assert.match(scenario, /^phase /);
+  const folder = temporaryFolder('ci');
+  const [port, ops] = [await freePort(), await freePort()];
+  writeFileSync(join(folder, 'load-test.sh'), script.replaceAll('18080', port).replaceAll('19480', ops).replace('--users 50', '--users 4'));
+  writeFileSync(join(folder, 'load.scenario'), scenario.replace(/\d+s/g, '1s').replace(/check=\d+/g, 'check=30'));
+  const job = (worseBy) => run('sh', ['load-test.sh'], {
+    cwd: folder, timeout: 60_000, env: { PATH: `${dirname(executable('stayd'))}:${process.env.PATH}`, WORSE_BY: worseBy },
+  });
+  const first = await job('10%');
+  assert.equal(first.code, 0, first.stderr);
+  const report = JSON.parse(readFileSync(join(folder, 'baseline', 'report.json'), 'utf8'));
+  assert.equal(report.phases.length, 4);
+  const second = await job('1000%');
+  assert.match(second.stdout, /login ok_per_second/, second.stderr);
+  // A baseline that nobody can reach.
+  report.classes.check.ok.per_second *= 100;
+  writeFileSync(join(folder, 'baseline', 'report.json'), JSON.stringify(report));
+  const third = await job('40%');
+  assert.equal(third.code, 1, third.stdout);
+  assert.match(third.stdout, /check ok_per_second.*WORSE/);
 });
 
 test('two runs of storm are compared: exit 1 when a figure is worse', async () => {
