@@ -6,7 +6,9 @@
 //   --mode reads      account_by_name of the seeded accounts: one prepared point read each
 //   --mode fdatasync  no stayd-store: one page written and fdatasync'ed in the folder, again and again
 //
-// CPU is that of the stayd-store process (its CLOCK_PROCESS_CPUTIME_ID), user and system, all threads.
+// It speaks through a channel of wire/channel.h on a loop, as stayd-core does: an answer that came is
+// followed by the next question, and what is asked in one turn of the loop goes out together. CPU is that of
+// the stayd-store process (its CLOCK_PROCESS_CPUTIME_ID), user and system, all threads.
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "base/stats.h"
@@ -15,19 +17,22 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { OUTSTANDING_MAX = 4096, PAGE = 4096, SESSION_S = 86400 };
+enum { OUTSTANDING_MAX = 4096, PAGE = 4096, SESSION_S = 86400, QUEUE_BYTES = 8 << 20 };
 
 static struct bench {
     const char *store, *folder, *database, *mode, *seed;
     uint64_t outstanding, users, connections;
     double seconds;
     pid_t pid;
-    int control, core;
+    int control;
+    struct ev_loop *loop;
+    struct channel core;
+    uint64_t end_ns, under_way;
+    bool up;
     uint8_t buffer[WIRE_PACKET_MAX];
     uint64_t sent_ns[OUTSTANDING_MAX];
     uint64_t done, refused, random;
@@ -50,15 +55,20 @@ static _Noreturn void die(const char *what)
     exit(1);
 }
 
-#define SAY(socket_, fd_, name_, ...)                                                                        \
+#define SAY(name_, fd_, ...)                                                                                 \
     do {                                                                                                     \
-        static struct bytes say_;                                                                            \
-        if (say_.size_max == 0) {                                                                            \
-            bytes_init(&say_, WIRE_PACKET_MAX);                                                              \
-        }                                                                                                    \
-        bytes_reset(&say_);                                                                                  \
+        struct bytes say_;                                                                                   \
+        bytes_init(&say_, WIRE_PACKET_MAX);                                                                  \
         if (!wire_##name_##_encode(&say_, &(struct wire_##name_){__VA_ARGS__}) ||                            \
-            !channel_send_blocking((socket_), bytes_view(&say_), (fd_))) {                                   \
+            !channel_send_blocking(bench.control, bytes_view(&say_), (fd_))) {                               \
+            die(#name_);                                                                                     \
+        }                                                                                                    \
+        bytes_release(&say_);                                                                                \
+    } while (0)
+
+#define ASK(name_, ...)                                                                                      \
+    do {                                                                                                     \
+        if (!CHANNEL_SAY(&bench.core, name_, __VA_ARGS__)) {                                                 \
             die(#name_);                                                                                     \
         }                                                                                                    \
     } while (0)
@@ -81,50 +91,6 @@ static void run_child(int control)
     _exit(98);
 }
 
-static void receive(int socket)
-{
-    int fd;
-    size_t size = channel_receive_blocking(socket, bench.buffer, sizeof(bench.buffer), &fd);
-    if (size == 0) {
-        die("stayd-store is gone");
-    }
-}
-
-static void wait_until_up(void)
-{
-    struct wire_store_state state = {0};
-    int fd;
-    while (!state.up) {
-        size_t size = channel_receive_blocking(bench.core, bench.buffer, sizeof(bench.buffer), &fd);
-        if (size == 0 || (wire_peek(view_of(bench.buffer, size)) == WIRE_MESSAGE_store_state &&
-                          !wire_store_state_decode(view_of(bench.buffer, size), &state))) {
-            die("no state");
-        }
-    }
-}
-
-static void start(void)
-{
-    int control[2];
-    int core[2];
-    if (!channel_pair(control) || !channel_pair(core) || (bench.pid = fork()) < 0) {
-        die("start");
-    }
-    if (bench.pid == 0) {
-        run_child(control[1]);
-    }
-    close(control[1]);
-    bench.control = control[0];
-    bench.core = core[0];
-    SAY(bench.control, -1, store_config, .database = view_of_cstr(bench.database),
-        .connections_min = (uint32_t)bench.connections, .connections_max = (uint32_t)bench.connections);
-    SAY(bench.control, core[1], peer, .role = WIRE_CORE);
-    close(core[1]);
-    SAY(bench.control, -1, start, .started_ns = clock_mono_ns());
-    receive(bench.control); // ready
-    wait_until_up();
-}
-
 static struct id16 account_id(uint64_t number)
 {
     struct id16 id;
@@ -141,8 +107,7 @@ static void ask(uint64_t op)
     if (strcmp(bench.mode, "reads") == 0) {
         char name[32];
         bench_user(user, name, sizeof(name));
-        SAY(bench.core, -1, store_account_by_name, .op = op, .deadline_ms = 10000,
-            .name = view_of_cstr(name));
+        ASK(store_account_by_name, .op = op, .deadline_ms = 10000, .name = view_of_cstr(name));
         return;
     }
     struct id16 selector, verifier, public_id;
@@ -153,34 +118,78 @@ static void ask(uint64_t op)
     for (unsigned i = 0; i < 4; i++) { // as core makes them
         public_id.byte[i] = (uint8_t)(now_s >> (24 - 8 * i));
     }
-    SAY(bench.core, -1, store_session_grant, .op = op, .deadline_ms = 10000, .selector = selector,
-        .verifier_hash = verifier, .public_id = public_id, .account_id = account_id(user), .epoch = 1,
-        .created = now_s, .expires = now_s + SESSION_S, .last_seen = now_s, .level = 1,
-        .agent = VIEW("Chrome on Linux"));
+    ASK(store_session_grant, .op = op, .deadline_ms = 10000, .selector = selector, .verifier_hash = verifier,
+        .public_id = public_id, .account_id = account_id(user), .epoch = 1, .created = now_s,
+        .expires = now_s + SESSION_S, .last_seen = now_s, .level = 1, .agent = VIEW("Chrome on Linux"));
 }
 
-// Takes one answer; returns its operation.
-static uint64_t take(void)
+// ---- what stayd-store says -------------------------------------------------------------------------------
+
+static void take(const struct wire_store_reply *reply)
 {
-    int fd;
-    struct wire_store_reply reply;
-    for (;;) {
-        size_t size = channel_receive_blocking(bench.core, bench.buffer, sizeof(bench.buffer), &fd);
-        if (size == 0) {
-            die("stayd-store is gone");
-        }
-        if (wire_peek(view_of(bench.buffer, size)) == WIRE_MESSAGE_store_reply) {
-            if (!wire_store_reply_decode(view_of(bench.buffer, size), &reply) ||
-                reply.op >= OUTSTANDING_MAX) {
-                die("a reply that does not decode");
-            }
-            break;
-        }
-    }
+    uint64_t now_ns = clock_mono_ns();
     bench.done++;
-    bench.refused += reply.outcome != WIRE_STORE_OK;
-    bench.times.bucket[stats_bucket(clock_mono_ns() - bench.sent_ns[reply.op])]++;
-    return reply.op;
+    bench.refused += reply->outcome != WIRE_STORE_OK;
+    bench.times.bucket[stats_bucket(now_ns - bench.sent_ns[reply->op])]++;
+    if (now_ns < bench.end_ns) {
+        ask(reply->op);
+    } else if (--bench.under_way == 0) {
+        ev_break(bench.loop, EVBREAK_ALL);
+    }
+}
+
+static bool on_packet(struct channel *channel, struct view packet, int fd)
+{
+    (void)channel;
+    (void)fd;
+    struct wire_store_reply reply;
+    struct wire_store_state state;
+    if (wire_peek(packet) == WIRE_MESSAGE_store_reply) {
+        if (!wire_store_reply_decode(packet, &reply) || reply.op >= OUTSTANDING_MAX) {
+            die("a reply that does not decode");
+        }
+        take(&reply);
+    } else if (wire_store_state_decode(packet, &state) && state.up && !bench.up) {
+        bench.up = true;
+        ev_break(bench.loop, EVBREAK_ALL);
+    }
+    return true;
+}
+
+static void on_end(struct channel *channel, const char *why)
+{
+    (void)channel;
+    (void)why;
+    die("stayd-store is gone");
+}
+
+static const struct channel_events events = {on_packet, on_end};
+
+// ---- one run ---------------------------------------------------------------------------------------------
+
+static void start(void)
+{
+    int control[2], core[2], fd;
+    if (!channel_pair(control) || !channel_pair(core) || (bench.pid = fork()) < 0) {
+        die("start");
+    }
+    if (bench.pid == 0) {
+        run_child(control[1]);
+    }
+    close(control[1]);
+    bench.control = control[0];
+    bench.loop = ev_loop_new(EVBACKEND_EPOLL);
+    channel_open(&bench.core, bench.loop, core[0], WIRE_CORE, WIRE_STORE, &events, NULL, QUEUE_BYTES);
+    channel_gather(&bench.core);
+    SAY(store_config, -1, .database = view_of_cstr(bench.database),
+        .connections_min = (uint32_t)bench.connections, .connections_max = (uint32_t)bench.connections);
+    SAY(peer, core[1], .role = WIRE_CORE);
+    close(core[1]);
+    SAY(start, -1, .started_ns = clock_mono_ns());
+    if (channel_receive_blocking(bench.control, bench.buffer, sizeof(bench.buffer), &fd) == 0) {
+        die("stayd-store is gone");
+    }
+    ev_run(bench.loop, 0); // until it says that the database is up
 }
 
 static uint64_t cpu_ns(void)
@@ -195,19 +204,12 @@ static uint64_t cpu_ns(void)
 
 static void ask_for(double seconds)
 {
-    uint64_t end_ns = clock_mono_ns() + (uint64_t)(seconds * 1e9);
-    uint64_t under_way = bench.outstanding;
+    bench.end_ns = clock_mono_ns() + (uint64_t)(seconds * 1e9);
+    bench.under_way = bench.outstanding;
     for (uint64_t op = 0; op < bench.outstanding; op++) {
         ask(op);
     }
-    while (under_way > 0) {
-        uint64_t op = take();
-        if (clock_mono_ns() < end_ns) {
-            ask(op);
-        } else {
-            under_way--;
-        }
-    }
+    ev_run(bench.loop, 0);
 }
 
 static void run_store(void)
@@ -226,7 +228,7 @@ static void run_store(void)
            (unsigned long long)bench.done, (unsigned long long)bench.refused, (double)bench.done / took_s,
            (double)cpu / (double)bench.done, (double)stats_quantile_ns(&bench.times, 0.5) / 1e3,
            (double)stats_quantile_ns(&bench.times, 0.99) / 1e3);
-    SAY(bench.control, -1, drain, .deadline_ms = 2000);
+    SAY(drain, -1, .deadline_ms = 2000);
     waitpid(bench.pid, NULL, 0);
 }
 

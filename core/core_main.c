@@ -141,6 +141,9 @@ static void open_channel(enum wire_role role, uint16_t index, int fd)
     channel_open(channel, child_loop(), fd, WIRE_CORE, role, &events, NULL,
                  role == WIRE_CTL ? CONTROL_QUEUE_MAX : QUEUE_MAX);
     channel->index = index;
+    if (role == WIRE_STORE) {
+        channel_gather(channel);
+    }
     core_peer_up(shell.core, now(), role, index);
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: ISC
 // stayd-store: the durable truth. A child of the supervisor with one peer, core; run by stayctl it is the
 // offline tool for backup, restore and check.
+#include "base/clock.h"
 #include "base/log.h"
 #include "store/offline.h"
 #include "store/postgres_service.h"
@@ -16,7 +17,8 @@
 
 #define DATABASE           "stayd.db"
 #define ANSWERS_MAX        (4u << 20) // bytes waiting for core
-#define TURN_S             0.001      // of core's channel while more waits than can be begun
+#define TURN_NS            1000000u   // of core's channel while more waits than can be begun
+#define TURN_LATE_S        0.005      // where nothing else wakes this process that long
 #define POOLER_TRANSACTION 2          // of the slice's pooler
 #define HEAP_SOFT_BYTES    (8u << 20) // SQLite gives cache back beyond it
 
@@ -25,7 +27,8 @@ static struct store_process {
     struct channel core;
     struct channel watch; // told, never heard
     ev_prepare before_wait;
-    ev_timer turn;
+    ev_timer turn_late;
+    uint64_t turn_ns; // when the next turn is due
     bool serving;
     char url[1025], password[257]; // "" : SQLite
     uint32_t connections_min, connections_max;
@@ -86,7 +89,7 @@ static void on_malformed(void *owner)
 static void on_stopped(void *owner)
 {
     (void)owner;
-    channel_take_turns(&process.core, false); // what was answered is sent
+    channel_flush(&process.core); // what was answered
     child_drained();
 }
 
@@ -100,14 +103,33 @@ static const struct service_events service_events = {on_answer, on_state, on_mal
 
 // ---- turns -----------------------------------------------------------------------------------------------
 // While operations wait anyway, a wake-up for each that arrives and for each answer would cost more than the
-// operation itself: core's channel is then served a thousand times a second.
+// operation itself: core's channel is then served a thousand times a second. No timer does that: answers of
+// the database come far more often, and a timer that runs out before the kernel's next tick costs two
+// settings of the clock each time that the loop waits.
 
-static void on_turn(struct ev_loop *loop, ev_timer *watcher, int revents)
+static void turn(struct ev_loop *loop, uint64_t now_ns)
 {
-    (void)loop;
+    process.turn_ns = now_ns + TURN_NS;
+    ev_timer_again(loop, &process.turn_late);
+    channel_turn(&process.core);
+}
+
+static void on_turn_late(struct ev_loop *loop, ev_timer *watcher, int revents)
+{
     (void)watcher;
     (void)revents;
-    channel_turn(&process.core);
+    turn(loop, clock_mono_ns());
+}
+
+static void begin_turns(struct ev_loop *loop, bool turns)
+{
+    channel_take_turns(&process.core, turns);
+    process.turn_ns = clock_mono_ns() + TURN_NS;
+    if (turns) {
+        ev_timer_again(loop, &process.turn_late);
+    } else {
+        ev_timer_stop(loop, &process.turn_late);
+    }
 }
 
 static void before_wait(struct ev_loop *loop, ev_prepare *watcher, int revents)
@@ -115,13 +137,10 @@ static void before_wait(struct ev_loop *loop, ev_prepare *watcher, int revents)
     (void)watcher;
     (void)revents;
     bool behind = channel_is_open(&process.core) && service_is_behind(process.service);
-    if (behind != (bool)ev_is_active(&process.turn)) {
-        channel_take_turns(&process.core, behind);
-        if (behind) {
-            ev_timer_again(loop, &process.turn);
-        } else {
-            ev_timer_stop(loop, &process.turn);
-        }
+    if (behind != (bool)ev_is_active(&process.turn_late)) {
+        begin_turns(loop, behind);
+    } else if (behind && clock_mono_ns() >= process.turn_ns) {
+        turn(loop, clock_mono_ns());
     }
 }
 
@@ -174,6 +193,7 @@ static bool peer(void *context, enum wire_role role, uint16_t index, int fd)
     }
     channel_close(&process.core);
     channel_open(&process.core, child_loop(), fd, WIRE_STORE, WIRE_CORE, &core_events, NULL, ANSWERS_MAX);
+    channel_gather(&process.core);
     if (process.serving) {
         service_begin(process.service);
     }
@@ -247,7 +267,7 @@ static bool run(void *context)
     (void)context;
     process.serving = true;
     ev_prepare_init(&process.before_wait, before_wait);
-    ev_timer_init(&process.turn, on_turn, TURN_S, TURN_S);
+    ev_timer_init(&process.turn_late, on_turn_late, TURN_LATE_S, TURN_LATE_S);
     ev_prepare_start(child_loop(), &process.before_wait);
     if (channel_is_open(&process.core)) {
         service_begin(process.service);

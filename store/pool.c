@@ -146,8 +146,8 @@ static void learn(struct pool_kind *kind, uint64_t run_us, uint64_t now_ms)
 static uint64_t square_root(uint64_t value)
 {
     uint64_t root = 0;
-    while ((root + 1) * (root + 1) <= value) {
-        root++;
+    for (uint64_t bit = 1u << 31; bit > 0; bit /= 2) {
+        root += (root + bit) * (root + bit) <= value ? bit : 0;
     }
     return root;
 }

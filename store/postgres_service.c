@@ -21,6 +21,7 @@
 #define SLOW_S             0.1
 #define TRIES_MAX          4
 #define BEHIND             8u
+#define QUICK_US           1000u   // an answer of what takes longer is not held up
 #define TARGET_US          50000u  // an acceptable standing wait
 #define INTERVAL_US        100000u // a burst may last as long
 #define FINISH_TARGET_US   800000u // the same of what was work already
@@ -385,7 +386,7 @@ static void release(struct service *base)
 static bool is_behind(const struct service *base)
 {
     const struct postgres_service *service = (const struct postgres_service *)base;
-    return service->up && service->gate.waiting >= BEHIND;
+    return service->up && service->gate.waiting >= BEHIND && service->gate.hold_us < QUICK_US;
 }
 
 static const struct service_verbs verbs = {start, begin, submit, stop, release, is_behind};

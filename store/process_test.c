@@ -20,6 +20,8 @@ struct process {
     pid_t pid;
     int control, core;
     uint8_t *buffer;
+    struct channel_parts parts; // of what came last
+    struct view message;
     struct wire_store_state state;
     struct wire_store_reply reply; // borrows buffer
 };
@@ -103,6 +105,7 @@ static void new_core(struct process *p)
     if (p->core >= 0) {
         close(p->core);
     }
+    p->parts = (struct channel_parts){0};
     assert_true(channel_pair(pair));
     SAY(p->control, pair[1], peer, .role = WIRE_CORE);
     close(pair[1]);
@@ -126,18 +129,23 @@ static void start(struct process *p)
     SAY(p->control, -1, start, .started_ns = 1);
 }
 
-// The next packet of core's channel; false when the process is gone.
+// The next message of core's channel; false when the process is gone.
 static bool receive(struct process *p)
 {
     int fd;
-    size_t size = channel_receive_blocking(p->core, p->buffer, WIRE_PACKET_MAX, &fd);
-    struct view packet = view_of(p->buffer, size);
-    if (wire_peek(packet) == WIRE_MESSAGE_store_state) {
-        assert_true(wire_store_state_decode(packet, &p->state));
-    } else if (size > 0) {
-        assert_true(wire_store_reply_decode(packet, &p->reply));
+    if (!channel_next(&p->parts, &p->message)) {
+        size_t size = channel_receive_blocking(p->core, p->buffer, WIRE_PACKET_MAX, &fd);
+        p->parts = channel_parts_of(view_of(p->buffer, size));
+        if (!channel_next(&p->parts, &p->message)) {
+            return false;
+        }
     }
-    return size > 0;
+    if (wire_peek(p->message) == WIRE_MESSAGE_store_state) {
+        assert_true(wire_store_state_decode(p->message, &p->state));
+    } else {
+        assert_true(wire_store_reply_decode(p->message, &p->reply));
+    }
+    return true;
 }
 
 static bool ready_or_gone(struct process *p)
@@ -151,7 +159,7 @@ static bool ready_or_gone(struct process *p)
 static void wait_until_ready(struct process *p)
 {
     assert_true(ready_or_gone(p));
-    assert_int_equal(wire_peek(view_of(p->buffer, 2)), WIRE_MESSAGE_store_state);
+    assert_int_equal(wire_peek(p->message), WIRE_MESSAGE_store_state);
 }
 
 #define ASK_PROCESS(p_, name_, ...)                                                                          \

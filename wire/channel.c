@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: ISC
 // Channels over SOCK_SEQPACKET. Used by every process.
-// 1. Packets arrive in the order they were sent: once one is queued, all later ones are.
+// 1. Messages arrive in the order they were sent: once one is queued, all later ones are.
 // 2. At most one descriptor comes with a packet; more end the channel, and none leaks.
+// 3. A packet is one message or, where the sender gathers, a bundle: BUNDLE, then u32 size and bytes of each.
 #include "wire/channel.h"
 
 #include <assert.h>
@@ -16,13 +17,15 @@ const char channel_peer_gone[] = "the peer is gone";
 struct channel_packet {
     struct channel_packet *next;
     int fd;
-    size_t size;
+    unsigned gathered; // messages of a bundle; 0: it is none
+    size_t size, room;
     uint8_t data[];
 };
 
 // A packet at a time per wake-up would starve nothing but cost wake-ups; this many keep the loop fair.
 #define PACKETS_PER_WAKEUP 32
-#define TURN_PACKETS       32
+
+enum { BUNDLE = 0xffff, BUNDLE_HEAD = 2, PART_HEAD = 4, BUNDLE_ROOM = 16384 };
 
 static ssize_t send_packet(int socket, struct view packet, int fd, int flags)
 {
@@ -92,19 +95,88 @@ static ssize_t receive_packet(int socket, uint8_t *buffer, size_t size, int *fd,
     return broken ? 0 : got;
 }
 
+// ---- the queue -------------------------------------------------------------------------------------------
+
+static void put(struct channel_packet *packet, const void *data, size_t size)
+{
+    memcpy(packet->data + packet->size, data, size);
+    packet->size += size;
+}
+
+static void put_part(struct channel_packet *bundle, struct view message)
+{
+    uint32_t size = (uint32_t)message.size;
+    put(bundle, &size, sizeof(size));
+    put(bundle, message.data, message.size);
+    bundle->gathered++;
+}
+
+static struct channel_packet *append_packet(struct channel *channel, size_t room)
+{
+    struct channel_packet *packet = malloc(sizeof(*packet) + room);
+    if (packet != NULL) {
+        *packet = (struct channel_packet){.fd = -1, .room = room};
+        *(channel->last != NULL ? &channel->last->next : &channel->first) = packet;
+        channel->last = packet;
+    }
+    return packet;
+}
+
+static bool enqueue_alone(struct channel *channel, struct view message, int fd)
+{
+    struct channel_packet *packet = append_packet(channel, message.size);
+    if (packet != NULL) {
+        packet->fd = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 0);
+        put(packet, message.data, message.size);
+        channel->queued_bytes += packet->size;
+    }
+    return packet != NULL;
+}
+
+static bool enqueue_gathered(struct channel *channel, struct view message)
+{
+    static const uint16_t head = BUNDLE;
+    struct channel_packet *bundle = channel->last;
+    if (bundle == NULL || bundle->gathered == 0 || bundle->room - bundle->size < PART_HEAD + message.size) {
+        bundle = append_packet(channel, BUNDLE_ROOM);
+        if (bundle == NULL) {
+            return false;
+        }
+        put(bundle, &head, sizeof(head));
+        channel->queued_bytes += sizeof(head);
+    }
+    put_part(bundle, message);
+    channel->queued_bytes += PART_HEAD + message.size;
+    return true;
+}
+
+// A bundle of one is sent as what it holds.
+static struct view bytes_of(const struct channel_packet *packet)
+{
+    struct view whole = view_of(packet->data, packet->size);
+    return packet->gathered == 1 ? view_from(whole, BUNDLE_HEAD + PART_HEAD) : whole;
+}
+
+static void drop_first(struct channel *channel)
+{
+    struct channel_packet *packet = channel->first;
+    channel->first = packet->next;
+    channel->last = channel->first == NULL ? NULL : channel->last;
+    channel->queued_bytes -= packet->size;
+    if (packet->fd >= 0) {
+        close(packet->fd);
+    }
+    wipe(packet->data, packet->size);
+    free(packet);
+}
+
+// ---- the end ---------------------------------------------------------------------------------------------
+
 static void drop_queue(struct channel *channel)
 {
     while (channel->first != NULL) {
-        struct channel_packet *packet = channel->first;
-        channel->first = packet->next;
-        if (packet->fd >= 0) {
-            close(packet->fd);
-        }
-        wipe(packet->data, packet->size);
-        free(packet);
+        drop_first(channel);
     }
-    channel->last = NULL;
-    channel->queued_bytes = 0;
 }
 
 void channel_close(struct channel *channel)
@@ -125,6 +197,52 @@ static void end(struct channel *channel, const char *why)
     channel->events->on_end(channel, why);
 }
 
+// ---- receiving -------------------------------------------------------------------------------------------
+
+struct channel_parts channel_parts_of(struct view packet)
+{
+    bool bundle = wire_peek(packet) == BUNDLE;
+    return (struct channel_parts){.rest = view_from(packet, bundle ? BUNDLE_HEAD : 0), .bundle = bundle};
+}
+
+bool channel_next(struct channel_parts *parts, struct view *message)
+{
+    if (parts->rest.size == 0) {
+        return false;
+    }
+    *message = parts->rest;
+    if (parts->bundle) {
+        uint32_t size = UINT32_MAX;
+        memcpy(&size, parts->rest.data, parts->rest.size < PART_HEAD ? 0 : PART_HEAD);
+        struct view behind = view_from(parts->rest, PART_HEAD);
+        *message = size <= behind.size ? view_first(behind, size) : VIEW("");
+        parts->rest = size <= behind.size ? view_from(behind, size) : VIEW("");
+    } else {
+        parts->rest = VIEW("");
+    }
+    return true;
+}
+
+// false: not what a packet may be.
+static bool take_packet(struct channel *channel, struct view packet, int fd)
+{
+    int socket = channel->fd;
+    struct channel_parts parts = channel_parts_of(packet);
+    struct view message;
+    bool fine = fd < 0 || !parts.bundle;
+    while (fine && channel->fd == socket && channel_next(&parts, &message)) {
+        fine = wire_permitted(message, channel->peer, channel->self);
+        if (fine) {
+            fine = channel->events->on_packet(channel, message, fd);
+            fd = -1;
+        }
+    }
+    if (fd >= 0) {
+        close(fd);
+    }
+    return fine;
+}
+
 static void on_readable(struct ev_loop *loop, ev_io *watcher, int revents)
 {
     (void)loop;
@@ -142,12 +260,7 @@ static void on_readable(struct ev_loop *loop, ev_io *watcher, int revents)
             end(channel, channel_peer_gone);
             return;
         }
-        struct view packet = view_of(buffer, (size_t)got);
-        bool fine = wire_permitted(packet, channel->peer, channel->self);
-        if (!fine && fd >= 0) {
-            close(fd);
-        }
-        fine = fine && channel->events->on_packet(channel, packet, fd);
+        bool fine = take_packet(channel, view_of(buffer, (size_t)got), fd);
         wipe(buffer, (size_t)got);
         if (channel->fd != socket) {
             return; // the handler closed or replaced it
@@ -159,53 +272,31 @@ static void on_readable(struct ev_loop *loop, ev_io *watcher, int revents)
     }
 }
 
-// Sends up to TURN_PACKETS of what is queued in one call; false: no more can be sent now.
-static bool send_many(struct channel *channel)
+// ---- sending ---------------------------------------------------------------------------------------------
+
+// What the socket takes now; the writer watches while there is a rest.
+static void send_queued(struct channel *channel)
 {
-    struct mmsghdr messages[TURN_PACKETS];
-    struct iovec parts[TURN_PACKETS];
-    unsigned count = 0;
-    for (struct channel_packet *packet = channel->first;
-         packet != NULL && packet->fd < 0 && count < TURN_PACKETS; packet = packet->next) {
-        parts[count] = (struct iovec){.iov_base = packet->data, .iov_len = packet->size};
-        messages[count] = (struct mmsghdr){.msg_hdr = {.msg_iov = &parts[count], .msg_iovlen = 1}};
-        count++;
-    }
-    int sent = count == 0 ? 0 : sendmmsg(channel->fd, messages, count, MSG_DONTWAIT | MSG_NOSIGNAL);
-    for (int i = 0; i < sent; i++) {
+    while (channel->first != NULL) {
         struct channel_packet *packet = channel->first;
-        channel->first = packet->next;
-        channel->last = channel->first == NULL ? NULL : channel->last;
-        channel->queued_bytes -= packet->size;
-        wipe(packet->data, packet->size);
-        free(packet);
+        if (send_packet(channel->fd, bytes_of(packet), packet->fd, MSG_DONTWAIT) >= 0) {
+            drop_first(channel);
+        } else if (errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS) {
+            ev_io_start(channel->loop, &channel->writer);
+            return;
+        } else {
+            end(channel, channel_peer_gone);
+            return;
+        }
     }
-    return sent > 0 && sent == (int)count;
+    ev_io_stop(channel->loop, &channel->writer);
 }
 
 static void on_writable(struct ev_loop *loop, ev_io *watcher, int revents)
 {
+    (void)loop;
     (void)revents;
-    struct channel *channel = watcher->data;
-    while (channel->first != NULL) {
-        struct channel_packet *packet = channel->first;
-        if (send_packet(channel->fd, view_of(packet->data, packet->size), packet->fd, MSG_DONTWAIT) < 0) {
-            if (errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS) {
-                return;
-            }
-            end(channel, channel_peer_gone);
-            return;
-        }
-        channel->first = packet->next;
-        channel->last = channel->first == NULL ? NULL : channel->last;
-        channel->queued_bytes -= packet->size;
-        if (packet->fd >= 0) {
-            close(packet->fd);
-        }
-        wipe(packet->data, packet->size);
-        free(packet);
-    }
-    ev_io_stop(loop, watcher);
+    send_queued(watcher->data);
 }
 
 void channel_open(struct channel *channel, struct ev_loop *loop, int fd, enum wire_role self,
@@ -222,33 +313,23 @@ void channel_open(struct channel *channel, struct ev_loop *loop, int fd, enum wi
     (void)fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
     ev_io_init(&channel->reader, on_readable, fd, EV_READ);
     ev_io_init(&channel->writer, on_writable, fd, EV_WRITE);
+    ev_set_priority(&channel->writer, EV_MINPRI);
     channel->reader.data = channel;
     channel->writer.data = channel;
     ev_io_start(loop, &channel->reader);
 }
 
-static bool enqueue(struct channel *channel, struct view packet, int fd)
+static bool enqueue(struct channel *channel, struct view message, int fd)
 {
-    if (channel->queued_bytes + packet.size > channel->queue_max_bytes) {
+    bool gather = channel->gathers && fd < 0 && message.size <= BUNDLE_ROOM / 2;
+    if (channel->queued_bytes + message.size > channel->queue_max_bytes ||
+        !(gather ? enqueue_gathered(channel, message) : enqueue_alone(channel, message, fd))) {
         channel->dropped++;
         return false;
     }
-    struct channel_packet *copy = malloc(sizeof(*copy) + packet.size);
-    if (copy == NULL) {
-        channel->dropped++;
-        return false;
-    }
-    *copy = (struct channel_packet){.fd = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 0), .size = packet.size};
-    memcpy(copy->data, packet.data, packet.size);
-    if (channel->last != NULL) {
-        channel->last->next = copy;
-    } else {
-        channel->first = copy;
-    }
-    channel->last = copy;
-    channel->queued_bytes += packet.size;
-    if (!channel->in_turns) {
-        ev_io_start(channel->loop, &channel->writer);
+    if (!channel->in_turns && !ev_is_active(&channel->writer)) {
+        // After everything else that this turn of the loop has to do.
+        ev_feed_event(channel->loop, &channel->writer, EV_WRITE);
     }
     return true;
 }
@@ -259,7 +340,7 @@ bool channel_send_fd(struct channel *channel, struct view packet, int fd)
         return false;
     }
     assert(wire_permitted(packet, channel->self, channel->peer));
-    if (channel->first == NULL && !channel->in_turns) {
+    if (channel->first == NULL && !channel->gathers) {
         if (send_packet(channel->fd, packet, fd, MSG_DONTWAIT) >= 0) {
             return true;
         }
@@ -270,19 +351,24 @@ bool channel_send_fd(struct channel *channel, struct view packet, int fd)
     return enqueue(channel, packet, fd);
 }
 
-static void send_queued(struct channel *channel)
+void channel_gather(struct channel *channel)
 {
-    while (channel->first != NULL && send_many(channel)) {
-    }
-    if (channel->first != NULL) {
-        ev_io_start(channel->loop, &channel->writer); // the rest when the peer has room
-    }
+    channel->gathers = true;
 }
 
-void channel_turn(struct channel *channel)
+void channel_flush(struct channel *channel)
 {
     if (channel->fd >= 0) {
         send_queued(channel);
+    }
+}
+
+// ---- in turns --------------------------------------------------------------------------------------------
+
+void channel_turn(struct channel *channel)
+{
+    channel_flush(channel);
+    if (channel->fd >= 0) {
         on_readable(channel->loop, &channel->reader, EV_READ);
     }
 }
@@ -300,6 +386,8 @@ void channel_take_turns(struct channel *channel, bool in_turns)
         send_queued(channel);
     }
 }
+
+// ---- without a loop --------------------------------------------------------------------------------------
 
 size_t channel_receive_blocking(int socket, uint8_t *buffer, size_t buffer_size, int *fd)
 {
