@@ -11,6 +11,7 @@ const STAGES = ['accept', 'parse', 'queue', 'gate', 'pool', 'statement', 'commit
   'core', 'return', 'write'];
 const PEOPLE = 40;
 const password = (i) => `torpid violin ${i} cactus lamp`;
+const onServer = process.env.STAYD_TEST_DATABASE === 'postgres'; // its commit is part of the statement
 let server;
 
 before(async () => {
@@ -64,12 +65,12 @@ test('each stage is where the time goes', () => {
   const granted = changes('login').filter(({ outcome }) => outcome === 'granted');
   const median = (list, key) => list.map((line) => line[key]).sort((a, b) => a - b)[Math.floor(list.length / 2)];
   assert.ok(median(granted, 'hash_us') > 1000, 'a password is hashed');
-  assert.ok(median(granted, 'commit_us') > 0, 'a session is made durable');
+  assert.ok(onServer || median(granted, 'commit_us') > 0, 'a session is made durable');
   assert.ok(median(granted, 'statement_us') > 0);
   assert.ok(median(granted, 'transit_us') > 0);
   assert.ok(median(granted, 'total_us') < 5_000_000);
   assert.equal(median(changes('logout'), 'hash_us'), 0);
-  assert.ok(median(changes('logout'), 'commit_us') > 0, 'its end is durable');
+  assert.ok(onServer || median(changes('logout'), 'commit_us') > 0, 'its end is durable');
 });
 
 test('a request that stayd never took has no more than a front', async () => {

@@ -115,9 +115,10 @@ static const enum stats_histogram stages[] = {
     STATS_TIME_stage_accept,    STATS_TIME_stage_parse,     STATS_TIME_stage_front_queue,
     STATS_TIME_stage_core,      STATS_TIME_stage_gate_wait, STATS_TIME_stage_pool_wait,
     STATS_TIME_stage_statement, STATS_TIME_stage_commit,    STATS_TIME_stage_hash_wait,
-    STATS_TIME_stage_hash,      STATS_TIME_stage_key,       STATS_TIME_stage_write,
-    STATS_TIME_stage_residual,
+    STATS_TIME_stage_hash,      STATS_TIME_stage_key,       STATS_TIME_stage_transit,
+    STATS_TIME_stage_return,    STATS_TIME_stage_write,     STATS_TIME_stage_residual,
 };
+static_assert(sizeof stages / sizeof stages[0] <= VERDICT_STAGES_MAX);
 
 static void take_stages(const struct scene *scene, struct verdict *verdict)
 {
@@ -155,9 +156,11 @@ static void say_stages(struct verdict *verdict)
     }
 }
 
+// A message under way is worked on by nobody.
 static bool is_wait(const char *stage)
 {
-    return strstr(stage, "wait") != NULL || strstr(stage, "queue") != NULL;
+    return strstr(stage, "wait") != NULL || strstr(stage, "queue") != NULL || strcmp(stage, "transit") == 0 ||
+           strcmp(stage, "return") == 0;
 }
 
 // Little's law (J. D. C. Little, 1961): at work at once = arrivals × time of each, so that a growth is split
