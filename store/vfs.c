@@ -51,9 +51,6 @@ static int (*plain_open)(sqlite3_vfs *, sqlite3_filename, sqlite3_file *, int, i
 static int counted_sync(sqlite3_file *file, int flags)
 {
     uint64_t begun_ns = clock_mono_ns();
-    if (FAULT_VALUE("disk_slow_ms") > 0) {
-        fault_wait(FAULT_VALUE("disk_slow_ms"));
-    }
     int result = plain_methods->xSync(file, flags);
     if (FAULT_VALUE("disk_slow_ms") > 0) {
         fault_wait(FAULT_VALUE("disk_slow_ms"));

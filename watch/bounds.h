@@ -74,21 +74,22 @@
 #define DESCRIPTORS_FULL          0.90
 
 // ---- the scene of a diagnosis (watch/scene.c) -----------------------------------------------------------
-#define BEFORE_MS         30000 // what was usual: so long before the onset,
-#define BEFORE_GAP_MS     400   // without the last moments, as the onset may be a little late
-#define SHORTLY_MS        12000 // arrivals are compared with shorter ago, as they come in waves
-#define NOW_MIN_MS        300
-#define NOW_MAX_MS        2000
-#define NOW_RATES_MIN_MS  1000 // rates need longer than times to be told from chance
-#define JUMP_MS           600  // a step in arrivals shows within so long
-#define JUMP_SIGMAS       3.3  // beyond chance, as many moments are looked at
-#define SOURCES_LATE_MS   1300
-#define JUMP_BEFORE_MS    1500
-#define JUMP_BACK_MS      60000
-#define HEAVY_SOURCE_RATE 2.0 // a second: people are slower
-#define FACT_BEFORE_MS    3000
-#define FACT_FRESH_MS     8000
-#define OWN_CHANGE_MS     120000
+#define BEFORE_MS          30000 // what was usual: so long before the onset,
+#define BEFORE_GAP_MS      400   // without the last moments, as the onset may be a little late
+#define SHORTLY_MS         12000 // arrivals are compared with shorter ago, as they come in waves
+#define NOW_MIN_MS         300
+#define NOW_MAX_MS         2000
+#define NOW_RATES_MIN_MS   1000 // rates need longer than times to be told from chance
+#define JUMP_MS            600  // a step in arrivals shows within so long
+#define JUMP_SIGMAS        3.3  // beyond chance, as many moments are looked at
+#define SOURCES_LATE_MS    1300
+#define JUMP_BEFORE_MS     1500
+#define JUMP_BACK_MS       60000
+#define HEAVY_SOURCE_RATE  2.0 // a second: people are slower
+#define FACT_BEFORE_MS     3000
+#define FACT_FRESH_MS      8000
+#define OWN_CHANGE_MS      120000
+#define OWN_START_AFTER_MS 2500 // a start is only blamed when nothing else has shown by then
 
 // ---- the diagnosis (watch/diagnosis.c)
 // ---------------------------------------------------------------------
@@ -102,6 +103,7 @@
 #define SURE_WEIGHT        4.0   // as a factor of 55
 
 // ---- opening and closing
+#define START_GRACE_S 10.0 // a stayd that has just started may be slow, and many may wait for it
 // ------------------------------------------------------------------------------------
 #define CLOSE_AFTER_MS 5000  // all is well for so long
 #define ONSET_BACK_MS  15000 // an onset lies at most so far before it was noticed

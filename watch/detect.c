@@ -420,6 +420,15 @@ static void open_episode(struct detect *detect, uint64_t now_ms)
     }
 }
 
+static double longest_up_s(const struct series *series)
+{
+    double longest = 0;
+    for (unsigned i = 0; i < series_processes(series); i++) {
+        longest = fmax(longest, series_process(series, i).uptime_s);
+    }
+    return longest;
+}
+
 void detect_look(struct detect *detect, const struct series *series, const struct facts *facts)
 {
     struct detected *seen = &detect->seen;
@@ -427,8 +436,10 @@ void detect_look(struct detect *detect, const struct series *series, const struc
     bool any = false;
     changes_look(&detect->changes, series, seen->open);
     look_at_invariants(detect, series, facts, now_ms);
-    look_at_changes(detect, series);
-    look_at_objectives(detect, series);
+    if (longest_up_s(series) >= START_GRACE_S) {
+        look_at_changes(detect, series);
+        look_at_objectives(detect, series);
+    }
     for (unsigned i = 0; i < SYMPTOM_COUNT; i++) {
         any |= seen->now[i];
     }

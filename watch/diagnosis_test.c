@@ -108,7 +108,7 @@ static struct result run_single(enum cause cause, uint64_t seed)
         printf("  %s seed %u: something before the fault\n", cause_id(cause), (unsigned)seed);
         show(model.verdict);
     }
-    double lasts_s = 12 + slow_burn_s(cause);
+    double lasts_s = (cause == CAUSE_cold_start ? 20 : 12) + slow_burn_s(cause);
     model_strike(&model, (enum model_fault)(1 + cause), model_uniform(&model, 0, 1), 0, lasts_s + 1);
     measure(&model, &result, cause, -1, lasts_s);
     const struct verdict_affected *affected = &model.verdict->affected;

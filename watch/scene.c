@@ -390,7 +390,9 @@ static const struct fact *own_change(const struct scene *scene)
     for (uint64_t number = facts_count(scene->facts); (fact = facts_get(scene->facts, number)) != NULL;
          number--) {
         bool reload = fact->kind == WIRE_EVENT_RELOADED && (fact->a == 0 || fact->text[0] != '\0');
-        bool change = reload || fact->kind == WIRE_EVENT_CONFIG_CHANGED || fact->kind == WIRE_EVENT_STARTED;
+        bool start = fact->kind == WIRE_EVENT_STARTED &&
+                     scene->now_ms - scene->detected->detected_ms >= OWN_START_AFTER_MS;
+        bool change = reload || fact->kind == WIRE_EVENT_CONFIG_CHANGED || start;
         if (change && fact->mono_ms >= since && fact->mono_ms <= onset + 1000) {
             return fact;
         }
