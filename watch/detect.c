@@ -192,6 +192,15 @@ static bool table_is_small(const struct series *series)
            series_total(series, SIGNAL_misses, window) >= CACHE_MISSED * checks;
 }
 
+// A front's connections are descriptors of it, and no leak.
+static double more_connections(const struct series *series, uint32_t seconds)
+{
+    double now = series_value(series, SIGNAL_connections_open, (struct window){1000, 0});
+    double then =
+        series_value(series, SIGNAL_connections_open, (struct window){(seconds + 1) * 1000, seconds * 1000});
+    return fmax(0, now - then);
+}
+
 // Little by little over a while, or much at once: both without pause.
 static bool grows(const struct series *series, unsigned process, enum series_resource resource,
                   struct series_growth *growth)
@@ -206,6 +215,8 @@ static bool grows(const struct series *series, unsigned process, enum series_res
     for (size_t i = 0; i < sizeof ways / sizeof ways[0]; i++) {
         *growth = series_growth(series, process, resource, ways[i].seconds);
         double grown = growth->last - growth->first;
+        bool front = series_process(series, process).role == STATS_ROLE_front;
+        grown -= front && resource == SERIES_DESCRIPTORS ? more_connections(series, ways[i].seconds) : 0;
         if (growth->points >= ways[i].seconds * 3 / 4 && growth->rising >= ways[i].rising &&
             grown >= ways[i].least[resource] && grown >= ways[i].share * growth->first) {
             return true;
