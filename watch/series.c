@@ -250,7 +250,8 @@ unsigned series_each(const struct series *series, enum signal signal, struct win
 struct series_operation series_operation(const struct series *series, unsigned operation,
                                          struct window window)
 {
-    struct series_operation answer = {.rate = SERIES_UNKNOWN, .hold_ms = SERIES_UNKNOWN, .wait_ms = SERIES_UNKNOWN, .slow = SERIES_UNKNOWN};
+    struct series_operation answer = {
+        .rate = SERIES_UNKNOWN, .hold_ms = SERIES_UNKNOWN, .wait_ms = SERIES_UNKNOWN, .slow = SERIES_UNKNOWN};
     struct pair pair;
     if (!ends(series, window, &pair)) {
         return answer;
