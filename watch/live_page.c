@@ -304,14 +304,57 @@ static void write_processes(struct bytes *out, const struct top *top, const stru
     bytes_append_view(out, VIEW("</table></div>\n"));
 }
 
+static void write_to_do(struct bytes *out, const struct verdict *verdict)
+{
+    for (unsigned i = 0; i < verdict->to_dos; i++) {
+        bytes_append_view(out, VIEW("<p>Do: "));
+        html_cstr(out, verdict->to_do[i].text);
+        bytes_append_view(out, VIEW("</p>\n"));
+        if (verdict->to_do[i].command[0] != '\0') {
+            bytes_append_view(out, VIEW("<pre>"));
+            html_cstr(out, verdict->to_do[i].command);
+            bytes_append_view(out, VIEW("</pre>\n"));
+        }
+    }
+}
+
+// What is wrong, why, and what to do: above all figures.
+static void write_verdict(struct bytes *out, const struct verdict *verdict, const char *incident)
+{
+    if (verdict == NULL || !verdict->open) {
+        bytes_append_view(out,
+                          verdict == NULL ? VIEW("") : VIEW("<p class=\"healthy\">Nothing is wrong.</p>\n"));
+        return;
+    }
+    bytes_append_format(out, "<section class=\"verdict %s\" aria-label=\"What is wrong\">\n<p><strong>",
+                        verdict->state == VERDICT_INCIDENT ? "incident" : "degraded");
+    html_cstr(out, verdict->sentence);
+    bytes_append_view(out, VIEW("</strong></p>\n"));
+    if (verdict->sustaining[0] != '\0') {
+        bytes_append_view(out, VIEW("<p>"));
+        html_cstr(out, verdict->sustaining);
+        bytes_append_view(out, VIEW("</p>\n"));
+    }
+    write_to_do(out, verdict);
+    if (incident != NULL) {
+        bytes_append_view(out, VIEW("<p><a href=\"/incidents/"));
+        html_cstr(out, incident);
+        bytes_append_view(out, VIEW(".md\">The incident so far</a></p>\n"));
+    }
+    bytes_append_view(out, VIEW("<p><a href=\"/why\">Why, with the evidence and what was ruled out</a></p>\n"
+                                "</section>\n"));
+}
+
 void live_page_write(struct bytes *out, const struct top *top, const struct watched *watched,
-                     const struct saturation *saturation, const struct watched_now *now)
+                     const struct saturation *saturation, const struct verdict *verdict, const char *incident,
+                     const struct watched_now *now)
 {
     bool ready = watched_ready(watched, now);
     html_begin(out, ready ? "stayd is up" : "stayd is not ready", PAGE_REFRESH_S);
     if (!ready) {
         bytes_append_view(out, VIEW("<p>It serves while core and at least one front are up.</p>\n"));
     }
+    write_verdict(out, verdict, incident);
     if (top_known(top)) {
         write_classes(out, top);
         write_gauges(out, top);

@@ -6,8 +6,11 @@
 #define WATCH_LIVE_PAGE_H
 
 #include "watch/top.h"
+#include "watch/verdict.h"
 
+// `verdict`: NULL while nothing has been judged; `incident`: the id of that which goes on, or NULL.
 void live_page_write(struct bytes *out, const struct top *top, const struct watched *watched,
-                     const struct saturation *saturation, const struct watched_now *now);
+                     const struct saturation *saturation, const struct verdict *verdict, const char *incident,
+                     const struct watched_now *now);
 
 #endif

@@ -289,6 +289,15 @@ static void write_histograms(struct bytes *out, const struct watched *watched)
     }
 }
 
+static bool is_asked(const _Atomic uint64_t answered[STATS_ANSWERS])
+{
+    uint64_t all = 0;
+    for (unsigned i = 0; i < STATS_ANSWERS; i++) {
+        all += atomic_load_explicit(&answered[i], memory_order_relaxed);
+    }
+    return all > 0;
+}
+
 static void write_requests(struct bytes *out, const struct watched *watched)
 {
     static const char *const status[STATS_ANSWERS] = {"closed", "1xx", "2xx", "3xx",
@@ -298,13 +307,13 @@ static void write_requests(struct bytes *out, const struct watched *watched)
     for (unsigned at = 0; at < watched->pages; at++) {
         const struct watched_page *page = &watched->page[at];
         for (unsigned class = 0; stats_page_fits(page->page) && class < STATS_CLASS_COUNT; class ++) {
-            for (unsigned i = 0; i < STATS_ANSWERS; i++) {
-                uint64_t value = atomic_load_explicit(&page->page->request[class][i], memory_order_relaxed);
-                if (value > 0) {
-                    snprintf(labels, sizeof(labels), "class=\"%s\",status=\"%s\"", stats_class_label(class),
-                             status[i]);
-                    sample_u64(out, "requests", "_total", page, labels, value);
-                }
+            const _Atomic uint64_t *answered = page->page->request[class];
+            // All or none of a class: a rate of failures needs the zero before the first.
+            for (unsigned i = 0; is_asked(answered) && i < STATS_ANSWERS; i++) {
+                snprintf(labels, sizeof(labels), "class=\"%s\",status=\"%s\"", stats_class_label(class),
+                         status[i]);
+                sample_u64(out, "requests", "_total", page, labels,
+                           atomic_load_explicit(&answered[i], memory_order_relaxed));
             }
         }
     }

@@ -26,7 +26,9 @@ void ops_release(struct ops *ops)
 static void live(const struct asked *asked)
 {
     const struct ops *ops = asked->ops;
-    live_page_write(&asked->ops->body, &ops->top, ops->watched, &ops->saturation, asked->now);
+    const char *incident = ops->book == NULL ? NULL : incident_book_current(ops->book);
+    live_page_write(&asked->ops->body, &ops->top, ops->watched, &ops->saturation, ops->verdict, incident,
+                    asked->now);
     answer_page(asked);
 }
 

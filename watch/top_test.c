@@ -245,14 +245,14 @@ static void the_page_draws_what_is_there(void **unused)
 {
     (void)unused;
     bytes_reset(&out);
-    live_page_write(&out, &top, &watched, &saturation, &now);
+    live_page_write(&out, &top, &watched, &saturation, NULL, NULL, &now);
     assert_false(out.failed);
     for (unsigned i = 0; i < 30; i++) {
         front->request[STATS_CLASS_check][STATS_ANSWER_2xx] += 100;
         second_passes();
     }
     bytes_reset(&out);
-    live_page_write(&out, &top, &watched, &saturation, &now);
+    live_page_write(&out, &top, &watched, &saturation, NULL, NULL, &now);
     assert_true(bytes_append_byte(&out, '\0'));
     const char *page = (const char *)out.data;
     assert_non_null(strstr(page, "<span class=\"big\">100</span> a second"));
@@ -260,6 +260,17 @@ static void the_page_draws_what_is_there(void **unused)
     assert_non_null(strstr(page, "<noscript><meta http-equiv=\"refresh\""));
     assert_null(strstr(page, "nan"));
     assert_null(strstr(page, "style="));
+    static struct verdict verdict = {.state = VERDICT_INCIDENT, .open = true, .sentence = "a <b> statement"};
+    verdict.to_dos = 1;
+    snprintf(verdict.to_do[0].text, sizeof(verdict.to_do[0].text), "make it");
+    snprintf(verdict.to_do[0].command, sizeof(verdict.to_do[0].command), "CREATE INDEX a");
+    bytes_reset(&out);
+    live_page_write(&out, &top, &watched, &saturation, &verdict, "2026-1", &now);
+    assert_true(bytes_append_byte(&out, '\0'));
+    page = (const char *)out.data;
+    assert_non_null(strstr(page, "<strong>a &lt;b&gt; statement</strong>"));
+    assert_non_null(strstr(page, "<pre>CREATE INDEX a</pre>"));
+    assert_non_null(strstr(page, "href=\"/incidents/2026-1.md\""));
 }
 
 int main(void)
