@@ -10,7 +10,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define COMPUTES_NICE 10
+#define COMPUTES_NICE 10 // of a thread, among those of its session
+#define APART_NICE    5  // of the session: a third of the weight of another
 
 // As the kernel reads it (include/uapi/linux/sched/types.h, version 0 of the struct): Debian 12 has no header
 // for it.
@@ -43,7 +44,7 @@ void urgency_compute_apart(void)
     char nice[16];
     int fd = setsid() < 0 ? -1 : open("/proc/self/autogroup", O_WRONLY | O_CLOEXEC);
     if (fd >= 0) {
-        int size = snprintf(nice, sizeof(nice), "%d", COMPUTES_NICE);
+        int size = snprintf(nice, sizeof(nice), "%d", APART_NICE);
         (void)!write(fd, nice, (size_t)size);
         close(fd);
     }
