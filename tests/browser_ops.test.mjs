@@ -46,8 +46,13 @@ test('the figures follow what happens, without the page being loaded again', asy
 
 test('every page of the ops listener is fit for all, from a phone of 320 pixels on', async () => {
   const visitor = await person(browser, server.opsUrl, { viewport: { width: 360, height: 740 } });
-  for (const address of ['/', '/incidents', '/runbooks']) {
+  for (const address of ['/', '/incidents', '/runbooks', '/runbooks/process']) {
     assert.equal(await visitor.open(address), 200);
+    await until(async () => { // the page at its widest: with statements
+      if (address !== '/') return true;
+      await new Client(server.url).post('/api/v1/login', { json: { username: 'ada', password: PASSWORD } });
+      return await visitor.page.getByRole('cell', { name: 'session_grant' }).count() > 0;
+    }, { what: 'statements' });
     const wrong = await inspect(visitor.page);
     assert.deepEqual(wrong.filter((text) => !text.startsWith('inline: <script src="/ops.js"')), [], address);
   }
