@@ -111,6 +111,8 @@ static void end_it(struct seen *seen, uint64_t op)
     bytes_release(&packet);
 }
 
+#define PATIENCE_MS 60000 // what should come comes in a second; a busy machine takes longer
+
 // Asks one after the other until then, for so long at most.
 #define ASK_UNTIL(seen, ms, condition)                                                                       \
     do {                                                                                                     \
@@ -135,6 +137,15 @@ static void end_it(struct seen *seen, uint64_t op)
         assert_true(condition);                                                                              \
     } while (0)
 
+// Its plan when all is well is remembered, and that it is quick then, whatever else this machine does.
+static bool is_known(const struct seen *seen)
+{
+    const struct sqlite_service *service = (const struct sqlite_service *)seen->service;
+    const struct eyes_operation *operation =
+        &service->eyes.operation[eyes_operation(WIRE_MESSAGE_store_account_by_name)];
+    return operation->good.known && operation->known >= 100 && operation->before_us < 1000;
+}
+
 static void a_dropped_index_is_named_with_the_statement_that_makes_it(void **state)
 {
     struct seen *seen = *state;
@@ -142,11 +153,10 @@ static void a_dropped_index_is_named_with_the_statement_that_makes_it(void **sta
               " INSERT INTO accounts (id, name, display_name, email, groups, flags, phc, epoch, created,"
               " password_changed, last_login) SELECT randomblob(16), 'u' || i, '', '', '', 0, 'x', 0, 0, 0, "
               "0 FROM n");
-    uint64_t began_ns = clock_mono_ns();
-    ASK_UNTIL(seen, 5000, clock_mono_ns() > began_ns + 1500000000u); // its plans are remembered
+    ASK_UNTIL(seen, PATIENCE_MS, is_known(seen));
     assert_int_equal(seen->count[WIRE_EVENT_STATEMENT_SLOW], 0);
     sql(seen, "DROP INDEX accounts_name");
-    ASK_UNTIL(seen, 3000, seen->count[WIRE_EVENT_STATEMENT_SLOW] > 0);
+    ASK_UNTIL(seen, PATIENCE_MS, seen->count[WIRE_EVENT_STATEMENT_SLOW] > 0);
     assert_string_equal(seen->name, "account_by_name");
     assert_non_null(strstr(seen->text, "SCAN accounts"));
     assert_non_null(strstr(seen->more, "CREATE UNIQUE INDEX accounts_name ON accounts"));
@@ -158,16 +168,16 @@ static void a_file_that_another_program_has_locked_is_said_so(void **state)
 {
     struct seen *seen = *state;
     end_it(seen, 1);
-    UNTIL(seen, 2000, seen->answers == 1);
+    UNTIL(seen, PATIENCE_MS, seen->answers == 1);
     sql(seen, "BEGIN IMMEDIATE");
     end_it(seen, 2);
-    UNTIL(seen, 1500, seen->count[WIRE_EVENT_LOCK_HELD] > 0);
+    UNTIL(seen, PATIENCE_MS, seen->count[WIRE_EVENT_LOCK_HELD] > 0);
     assert_string_equal(seen->name, seen->path);
     assert_non_null(strstr(seen->text, "fuser -v"));
-    UNTIL(seen, 5000, seen->answers == 2); // given up
+    UNTIL(seen, PATIENCE_MS, seen->answers == 2); // given up
     assert_int_equal(seen->count[WIRE_EVENT_LOCK_GONE], 0);
     sql(seen, "COMMIT");
-    UNTIL(seen, 2000, seen->count[WIRE_EVENT_LOCK_GONE] > 0); // without anybody asking
+    UNTIL(seen, PATIENCE_MS, seen->count[WIRE_EVENT_LOCK_GONE] > 0); // without anybody asking
     assert_int_equal(seen->count[WIRE_EVENT_DATABASE_DOWN], 0);
 }
 
