@@ -219,6 +219,7 @@ void postgres_pool_run(struct postgres_service *service)
     }
     // While fenced none is opened: who is fenced off is told by the connections that are known.
     if (postgres_may_run(service) && !service->stopping && !service->pool.connecting &&
+        service->pool.open < service->pool.max &&
         (service->pool.open < service->pool.min || service->gate.waiting > 0) &&
         pool_may_connect(&service->pool, clock_mono_ns() / 1000000u, wants_connection(service))) {
         postgres_attempt(service, false);

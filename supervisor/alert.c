@@ -197,6 +197,21 @@ void alerts_take(struct supervisor *supervisor, struct view packet)
     }
 }
 
+void alerts_reload(struct supervisor *supervisor)
+{
+    for (unsigned i = 0; i < ALERT_WAYS; i++) {
+        struct alert_lane *lane = &supervisor->alert[i];
+        if (lane->supervisor == NULL || lane->count == 0) {
+            continue;
+        }
+        lane->tries = 0;
+        if (lane->pid == 0) {
+            ev_timer_stop(supervisor->loop, &lane->timer);
+            next(lane);
+        }
+    }
+}
+
 void alerts_release(struct supervisor *supervisor)
 {
     for (unsigned i = 0; i < ALERT_WAYS; i++) {

@@ -39,6 +39,8 @@ struct alert_lane {
 
 // An `alert` message of watch, which is copied.
 void alerts_take(struct supervisor *supervisor, struct view packet);
+// The configuration is another: what waits is tried at once, and as often as if it were new.
+void alerts_reload(struct supervisor *supervisor);
 // Ends what runs, forgets what waits.
 void alerts_release(struct supervisor *supervisor);
 

@@ -271,6 +271,7 @@ static void place(struct supervisor *supervisor, struct fresh *fresh)
     }
     place_listeners(supervisor, fresh);
     place_passwords(supervisor, fresh);
+    alerts_reload(supervisor);
     fresh->config = old;
 }
 
