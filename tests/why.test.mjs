@@ -120,7 +120,15 @@ test('while stayd-watch is away, it says what can be seen from outside', async (
 });
 
 test('the life of a session', async (t) => {
-  const life = async (id) => server.ctlJson('why', 'session', id);
+  // What is written down of it waits a moment in core, to be written with others.
+  const life = async (id) => {
+    let told;
+    await until(async () => {
+      told = await server.ctlJson('why', 'session', id);
+      return told.made_by !== null && (told.state === 'live' || told.because !== null);
+    }, { timeout: 5000, what: 'how it began and ended' }).catch(() => {});
+    return told;
+  };
   const fresh = async (name) => signedIn(server, name);
   const idOf = (client) => client.said.session.id;
 
