@@ -89,8 +89,7 @@ enum postgres_glance postgres_eyes_wants(struct postgres_service *service, uint6
         return POSTGRES_GLANCE_LOCKS;
     }
     // What has just become overdue is looked at soon.
-    bool sooner =
-        service->pool.overdue > 0 && now_ns + EYES_QUIET_NS - EYES_BUSY_NS >= service->eyes.activity_ns;
+    bool sooner = service->pool.overdue > 0 && now_ns >= service->eyes.looked_ns + EYES_BUSY_NS;
     return sooner || now_ns >= service->eyes.activity_ns ? POSTGRES_GLANCE_ACTIVITY : POSTGRES_GLANCE_NONE;
 }
 
@@ -192,7 +191,8 @@ void postgres_eyes_take(struct postgres_service *service, enum postgres_glance g
             take_locks(service, result);
         }
     }
-    service->eyes.activity_ns = clock_mono_ns() + (is_busy(service) ? EYES_BUSY_NS : EYES_QUIET_NS);
+    service->eyes.looked_ns = clock_mono_ns();
+    service->eyes.activity_ns = service->eyes.looked_ns + (is_busy(service) ? EYES_BUSY_NS : EYES_QUIET_NS);
 }
 
 void postgres_eyes_close(struct postgres_service *service)

@@ -15,6 +15,7 @@ enum postgres_glance { POSTGRES_GLANCE_NONE, POSTGRES_GLANCE_ACTIVITY, POSTGRES_
 struct postgres_eyes {
     struct eyes eyes;
     uint64_t activity_ns;  // when it is next looked at
+    uint64_t looked_ns;    // the last glance
     uint64_t waiting_lock; // sessions, at the last look
     uint64_t network_us;   // of the last heartbeat
     uint64_t refused;      // at admission, until the last look
