@@ -117,6 +117,7 @@ static void ask(struct seen *seen, uint64_t op)
 }
 
 // Asks one after the other, each when the one before was answered.
+#define PATIENCE_MS 60000 // what should come comes in a second; a busy machine takes longer
 #define ASK_UNTIL(seen, ms, condition)                                                                       \
     do {                                                                                                     \
         uint64_t ask_end_ns_ = clock_mono_ns() + (uint64_t)(ms)*1000000u, op_ = 1;                           \
@@ -129,7 +130,7 @@ static void ask(struct seen *seen, uint64_t op)
             ev_run((seen)->loop, EVRUN_ONCE);                                                                \
         }                                                                                                    \
         assert_true(condition);                                                                              \
-        UNTIL(seen, 5000, (seen)->answers == asked_);                                                        \
+        UNTIL(seen, PATIENCE_MS, (seen)->answers == asked_);                                                 \
     } while (0)
 
 static uint64_t counter(enum stats_counter at)
@@ -200,7 +201,7 @@ static void the_server_says_what_of_the_heartbeat_is_its_own(void **state)
     struct seen *seen = *state;
     uint64_t probes = counter(STATS_database_probes), took = counter(STATS_database_probe_us),
              own = counter(STATS_database_server_us);
-    UNTIL(seen, 5000, counter(STATS_database_probes) >= probes + 3);
+    UNTIL(seen, PATIENCE_MS, counter(STATS_database_probes) >= probes + 3);
     assert_true(counter(STATS_database_server_us) > own);
     assert_true(counter(STATS_database_probe_us) - took > counter(STATS_database_server_us) - own);
 }
@@ -208,12 +209,12 @@ static void the_server_says_what_of_the_heartbeat_is_its_own(void **state)
 static void who_holds_a_lock_is_named(void **state)
 {
     struct seen *seen = *state;
-    ASK_UNTIL(seen, 5000, seen->answers >= 20);
+    ASK_UNTIL(seen, PATIENCE_MS, seen->answers >= 20);
     sql(seen, "BEGIN; SET LOCAL application_name = 'somebody''s psql'; LOCK TABLE accounts /* for 'eve' */");
     ask(seen, 1);
-    UNTIL(seen, 2000, counter(STATS_database_waiting_lock) == 1);
+    UNTIL(seen, PATIENCE_MS, counter(STATS_database_waiting_lock) == 1);
     assert_int_equal(counter(STATS_database_active), 1);
-    UNTIL(seen, 2000, was(seen, WIRE_EVENT_LOCK_HELD));
+    UNTIL(seen, PATIENCE_MS, was(seen, WIRE_EVENT_LOCK_HELD));
     const struct heard *held = last(seen, WIRE_EVENT_LOCK_HELD);
     assert_string_equal(held->name, "accounts");
     assert_int_equal(held->b, PQbackendPID(seen->other));
@@ -222,14 +223,14 @@ static void who_holds_a_lock_is_named(void **state)
     assert_non_null(strstr(held->text, "idle in transaction"));
     assert_non_null(strstr(held->text, "LOCK TABLE accounts"));
     assert_null(strstr(held->text, "eve"));
-    UNTIL(seen, 5000, was(seen, WIRE_EVENT_STATEMENT_CANCELLED)); // at its deadline
+    UNTIL(seen, PATIENCE_MS, was(seen, WIRE_EVENT_STATEMENT_CANCELLED)); // at its deadline
     assert_string_equal(last(seen, WIRE_EVENT_STATEMENT_CANCELLED)->name, "account_by_name");
     UNTIL(seen, 1000, was(seen, WIRE_EVENT_SHARE_SHRUNK));
     assert_false(was(seen, WIRE_EVENT_LOCK_GONE)); // held, though nobody waits
     sql(seen, "COMMIT");
     UNTIL(seen, 1000, was(seen, WIRE_EVENT_LOCK_GONE));
     assert_string_equal(last(seen, WIRE_EVENT_LOCK_GONE)->name, "accounts");
-    ASK_UNTIL(seen, 5000, was(seen, WIRE_EVENT_SHARE_RESTORED));
+    ASK_UNTIL(seen, PATIENCE_MS, was(seen, WIRE_EVENT_SHARE_RESTORED));
     assert_false(was(seen, WIRE_EVENT_STATEMENT_SLOW));
 }
 
@@ -238,14 +239,23 @@ static void a_role_without_rights_is_told_what_it_may_know(void **state)
     struct seen *seen = *state;
     sql(seen, "BEGIN; LOCK TABLE accounts");
     ask(seen, 1);
-    UNTIL(seen, 2000, was(seen, WIRE_EVENT_LOCK_HELD));
+    UNTIL(seen, PATIENCE_MS, was(seen, WIRE_EVENT_LOCK_HELD));
     const struct heard *held = last(seen, WIRE_EVENT_LOCK_HELD);
     assert_string_equal(held->name, "accounts");
     assert_int_equal(held->b, PQbackendPID(seen->other));
     assert_non_null(strstr(held->text, "GRANT pg_read_all_stats TO limited"));
     assert_null(strstr(held->text, "LOCK TABLE"));
     sql(seen, "COMMIT");
-    UNTIL(seen, 2000, was(seen, WIRE_EVENT_LOCK_GONE));
+    UNTIL(seen, PATIENCE_MS, was(seen, WIRE_EVENT_LOCK_GONE));
+}
+
+// Its plan when all is well is remembered, and how long it takes then, whatever else this machine does.
+static bool is_known(const struct seen *seen)
+{
+    const struct postgres_service *service = (const struct postgres_service *)seen->service;
+    const struct eyes_operation *operation =
+        &service->eyes.eyes.operation[eyes_operation(WIRE_MESSAGE_store_account_by_name)];
+    return operation->good.known && operation->known >= 100;
 }
 
 static void a_dropped_index_is_named_with_the_statement_that_makes_it(void **state)
@@ -256,12 +266,11 @@ static void a_dropped_index_is_named_with_the_statement_that_makes_it(void **sta
               " repeat('x', 100), 0, 0, 0, 0 FROM generate_series(1, 300000) AS i; ANALYZE accounts");
     service_free(&seen->service);
     open_it(seen);
-    uint64_t began_ns = clock_mono_ns();
-    ASK_UNTIL(seen, 5000, clock_mono_ns() > began_ns + 2000000000u); // its plans are remembered
+    ASK_UNTIL(seen, PATIENCE_MS, is_known(seen));
     assert_false(was(seen, WIRE_EVENT_STATEMENT_SLOW));
     sql(seen, "DROP INDEX accounts_name");
     uint64_t onset_ns = clock_mono_ns();
-    ASK_UNTIL(seen, 3000, was(seen, WIRE_EVENT_STATEMENT_SLOW));
+    ASK_UNTIL(seen, PATIENCE_MS, was(seen, WIRE_EVENT_STATEMENT_SLOW));
     print_message("named after %llu ms\n", (unsigned long long)((clock_mono_ns() - onset_ns) / 1000000u));
     const struct heard *slow = last(seen, WIRE_EVENT_STATEMENT_SLOW);
     assert_string_equal(slow->name, "account_by_name");
@@ -282,16 +291,16 @@ static void a_server_that_went_away_and_came_back_is_said_so(void **state)
     struct seen *seen = *state;
     uint64_t probes =
         counter(STATS_database_probes); // a connection being made would keep the server from ending
-    UNTIL(seen, 5000, counter(STATS_database_probes) >= probes + 4);
+    UNTIL(seen, PATIENCE_MS, counter(STATS_database_probes) >= probes + 4);
     testing_postgres_halt(&testing_server);
-    UNTIL(seen, 2000, was(seen, WIRE_EVENT_DATABASE_DOWN));
+    UNTIL(seen, PATIENCE_MS, was(seen, WIRE_EVENT_DATABASE_DOWN));
     assert_true(last(seen, WIRE_EVENT_DATABASE_DOWN)->text[0] != '\0');
     uint64_t failed = counter(STATS_database_connect_failed), moved = counter(STATS_database_moved);
-    UNTIL(seen, 2000, counter(STATS_database_connect_failed) > failed);
+    UNTIL(seen, PATIENCE_MS, counter(STATS_database_connect_failed) > failed);
     PQfinish(seen->other);
     assert_true(testing_postgres_again(&testing_server));
     seen->other = testing_postgres_connect(&testing_server, "postgres");
-    UNTIL(seen, 5000, was(seen, WIRE_EVENT_DATABASE_UP));
+    UNTIL(seen, PATIENCE_MS, was(seen, WIRE_EVENT_DATABASE_UP));
     assert_true(last(seen, WIRE_EVENT_DATABASE_UP)->a > 0);
     assert_true(was(seen, WIRE_EVENT_DATABASE_MOVED));
     assert_string_equal(last(seen, WIRE_EVENT_DATABASE_MOVED)->text, "the server was started anew");

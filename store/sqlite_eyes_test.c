@@ -119,8 +119,8 @@ static void end_it(struct seen *seen, uint64_t op)
         uint64_t end_ns_ = clock_mono_ns() + (uint64_t)(ms)*1000000u;                                        \
         size_t asked_ = (seen)->answers;                                                                     \
         while (!(condition) && clock_mono_ns() < end_ns_) {                                                  \
-            if ((seen)->answers == asked_) {                                                                 \
-                asked_++;                                                                                    \
+            if ((seen)->answers >= asked_) {                                                                 \
+                asked_ = (seen)->answers + 1;                                                                \
                 ask(seen);                                                                                   \
             }                                                                                                \
             ev_run((seen)->loop, EVRUN_ONCE);                                                                \
