@@ -104,7 +104,7 @@ struct arguments {
     const struct command *command;       // NULL: none was named
     const char *topic;                   // of help without a command: "user" or NULL
     uint64_t given;                      // CLI_TAKES bits
-    const char *value[CLI_OPTION_COUNT]; // the last one
+    const char *value[CLI_OPTION_COUNT]; // the last one; NULL: not given
     struct cli_values group, add_group, remove_group;
     const char *operand[CLI_OPERANDS_MAX + 1];
     unsigned operands;

@@ -19,9 +19,7 @@ void cli_say(const char *format, ...)
 
 int cli_configure(struct cli *cli)
 {
-    const struct arguments *arguments = cli->arguments;
-    if (cli_config_find(&cli->config,
-                        arguments_has(arguments, CLI_config) ? arguments->value[CLI_config] : NULL)) {
+    if (cli_config_find(&cli->config, cli->arguments->value[CLI_config])) {
         return CLI_DONE;
     }
     cli_say("%s", cli->config.problem);

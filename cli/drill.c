@@ -35,11 +35,6 @@ static void on_signal(int number)
     stop = 1;
 }
 
-static const char *text_of(const struct cli *cli, enum cli_option option)
-{
-    return arguments_has(cli->arguments, option) ? cli->arguments->value[option] : NULL;
-}
-
 static void live(const char *line)
 {
     fprintf(stderr, "\r%.*s\x1b[K", LIVE_MAX, line);
@@ -48,7 +43,7 @@ static void live(const char *line)
 
 static bool read_factor(const struct cli *cli, enum cli_option option, double *factor)
 {
-    const char *text = text_of(cli, option);
+    const char *text = cli->arguments->value[option];
     *factor = 1;
     if (text == NULL || (plan_read_number(view_of_cstr(text), factor) && *factor >= 0.1 && *factor <= 10)) {
         return true;
@@ -75,10 +70,10 @@ static bool read_options(const struct cli *cli, struct drill_options *options)
     options->stage = (struct stage_options){.sqlite = arguments_has(cli->arguments, CLI_sqlite),
                                             .accounts = (uint32_t)accounts,
                                             .users = SQLITE_USERS,
-                                            .cache = text_of(cli, CLI_cache),
+                                            .cache = cli->arguments->value[CLI_cache],
                                             .progress = terminal ? live : NULL,
                                             .stop = &stop};
-    const char *duration = text_of(cli, CLI_duration);
+    const char *duration = cli->arguments->value[CLI_duration];
     if (duration != NULL && (!plan_read_duration(view_of_cstr(duration), &options->fault_s) ||
                              options->fault_s < 1 || options->fault_s > FAULT_S_MAX)) {
         cli_say("--duration is a time from 1s to 12h.");
@@ -219,7 +214,7 @@ static int run_asked(const struct cli *cli, struct asked *asked, const char *nam
 {
     char *cases = NULL;
     size_t size = 0;
-    const char *file = text_of(cli, CLI_junit);
+    const char *file = cli->arguments->value[CLI_junit];
     asked->junit = file == NULL ? NULL : open_memstream(&cases, &size);
     int code = strcmp(name, "all") == 0 ? run_all(cli, asked) : run_named(cli, asked, name);
     if (asked->junit != NULL) {

@@ -10,12 +10,6 @@
 
 enum { FULL_SHOWN = 8, INCIDENTS_SHOWN = 10 };
 
-static double number_of(const json_t *object, const char *name)
-{
-    const json_t *value = json_object_get(object, name);
-    return json_is_number(value) ? json_number_value(value) : (double)NAN;
-}
-
 static struct view text_of(const json_t *object, const char *name)
 {
     const char *text = json_string_value(json_object_get(object, name));
@@ -62,12 +56,12 @@ static void show_capacity(const json_t *review)
         for (char *c = name; *c != '\0'; c++) {
             *c = *c == '_' ? ' ' : *c;
         }
-        double capacity = number_of(one, "capacity");
+        double capacity = show_number_of(one, "capacity");
         table_cell(&table, view_of_cstr(name));
         number_cell(&table, capacity, capacity < 100 ? 1 : 0, "");
-        number_cell(&table, number_of(one, "peak"), number_of(one, "peak") < 100 ? 1 : 0, "");
+        number_cell(&table, show_number_of(one, "peak"), show_number_of(one, "peak") < 100 ? 1 : 0, "");
         time_cell(&table, one, "peak_at");
-        number_cell(&table, number_of(one, "headroom"), 1, " x");
+        number_cell(&table, show_number_of(one, "headroom"), 1, " x");
         table_cell(&table, text_of(one, "how"));
     }
     table_end(&table);
@@ -90,7 +84,7 @@ static void show_full(const json_t *review)
             break;
         }
         table_cell(&table, text_of(one, "resource"));
-        number_cell(&table, number_of(one, "peak") * 100, 0, " %");
+        number_cell(&table, show_number_of(one, "peak") * 100, 0, " %");
         time_cell(&table, one, "peak_at");
         table_cell(&table, text_of(one, "relief"));
         table_cell(&table, text_of(one, "what"));
@@ -112,11 +106,11 @@ static void show_statements(const json_t *review)
     json_array_foreach((json_t *)json_object_get(review, "statements"), at, one)
     {
         table_cell(&table, text_of(one, "operation"));
-        number_cell(&table, number_of(one, "runs"), 0, "");
-        number_cell(&table, number_of(one, "mean_ms"), 2, "");
-        number_cell(&table, number_of(one, "wait_ms"), 2, "");
-        number_cell(&table, number_of(one, "share") * 100, 0, " %");
-        number_cell(&table, number_of(one, "slow"), 0, "");
+        number_cell(&table, show_number_of(one, "runs"), 0, "");
+        number_cell(&table, show_number_of(one, "mean_ms"), 2, "");
+        number_cell(&table, show_number_of(one, "wait_ms"), 2, "");
+        number_cell(&table, show_number_of(one, "share") * 100, 0, " %");
+        number_cell(&table, show_number_of(one, "slow"), 0, "");
     }
     table_end(&table);
     puts("Their plans: stayctl check-db\n");
@@ -132,10 +126,10 @@ static void show_caches(const json_t *review)
     json_array_foreach((json_t *)json_object_get(review, "caches"), at, one)
     {
         table_cell(&table, text_of(one, "cache"));
-        number_cell(&table, number_of(one, "hits") * 100, 1, " %");
-        number_cell(&table, number_of(one, "requests"), 0, "");
-        number_cell(&table, number_of(one, "entries"), 0, "");
-        number_cell(&table, number_of(one, "capacity"), 0, "");
+        number_cell(&table, show_number_of(one, "hits") * 100, 1, " %");
+        number_cell(&table, show_number_of(one, "requests"), 0, "");
+        number_cell(&table, show_number_of(one, "entries"), 0, "");
+        number_cell(&table, show_number_of(one, "capacity"), 0, "");
         table_cell(&table, json_is_true(json_object_get(one, "small")) ? VIEW("far too small") : VIEW(""));
     }
     table_end(&table);
@@ -152,16 +146,16 @@ static void show_weeks(const json_t *review)
     }
     json_array_foreach((json_t *)(uintptr_t)weeks, at, one)
     {
-        double ago = number_of(one, "ago");
+        double ago = show_number_of(one, "ago");
         char when[32];
         snprintf(when, sizeof(when), ago > 0 ? "%.0f weeks ago" : "last 7 days", ago);
         printf("%-13s busiest minute: %.1f checks, %.2f log-ins a second\n", when,
-               number_of(one, "checks_per_second"), number_of(one, "logins_per_second"));
+               show_number_of(one, "checks_per_second"), show_number_of(one, "logins_per_second"));
     }
     const json_t *answers = json_object_get(review, "answers");
     printf("%-13s %.0f answers, %.0f refused, %.0f failed; %.0f processes started again\n", "in all",
-           number_of(answers, "all"), number_of(answers, "refused"), number_of(answers, "failed"),
-           number_of(review, "restarts"));
+           show_number_of(answers, "all"), show_number_of(answers, "refused"),
+           show_number_of(answers, "failed"), show_number_of(review, "restarts"));
     putchar('\n');
 }
 
@@ -171,8 +165,8 @@ static void show_incidents(const json_t *review)
     size_t at;
     const json_t *one;
     printf("Incidents: %zu. Open actions: %.0f%s\n", json_array_size(incidents),
-           number_of(review, "actions_open"),
-           number_of(review, "actions_open") > 0 ? " (\"stayctl incident list --actions\")." : ".");
+           show_number_of(review, "actions_open"),
+           show_number_of(review, "actions_open") > 0 ? " (\"stayctl incident list --actions\")." : ".");
     json_array_foreach((json_t *)(uintptr_t)incidents, at, one)
     {
         if (at >= INCIDENTS_SHOWN) {
@@ -208,7 +202,7 @@ static void show_advice(const json_t *review)
 static void show_review(const json_t *review)
 {
     struct view since = text_of(review, "since");
-    double minutes = number_of(review, "minutes");
+    double minutes = show_number_of(review, "minutes");
     if (minutes > 0) {
         printf("%.1f days of history since %.*s.\n\n", minutes / 1440,
                (int)(since.size < 10 ? since.size : 10), (const char *)since.data);
@@ -255,7 +249,7 @@ int quarterly_review(struct cli *cli)
         const json_t *one;
         json_array_foreach(list, at, one)
         {
-            double open = number_of(one, "actions_open");
+            double open = show_number_of(one, "actions_open");
             actions += isfinite(open) ? open : 0;
         }
         json_object_set_new(review, "incidents", list == NULL ? json_array() : json_incref(list));

@@ -4,6 +4,8 @@
 
 #include "base/log.h"
 
+#include <math.h>
+
 json_t *show_text_json(struct view text)
 {
     json_t *string = json_stringn(text.data == NULL ? "" : (const char *)text.data, text.size);
@@ -15,6 +17,12 @@ json_t *show_time_json(uint64_t unix_s)
     char text[TEXT_TIME_SIZE];
     text_time_iso(unix_s, text);
     return unix_s == 0 ? json_null() : json_string(text);
+}
+
+double show_number_of(const json_t *object, const char *name)
+{
+    const json_t *value = json_object_get(object, name);
+    return json_is_number(value) ? json_number_value(value) : (double)NAN;
 }
 
 static json_t *groups_json(struct view groups)

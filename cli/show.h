@@ -16,6 +16,9 @@ json_t *show_audit_json(const struct wire_audit_row *row);
 json_t *show_text_json(struct view text);
 json_t *show_time_json(uint64_t unix_s); // null for 0
 
+// A member of an answer; NAN when it is none or no number.
+double show_number_of(const json_t *object, const char *name);
+
 // What is listed: how a record is taken off the rows and shown.
 enum show_kind { SHOW_ACCOUNTS, SHOW_SESSIONS, SHOW_AUDIT };
 

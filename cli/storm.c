@@ -20,11 +20,6 @@ static void on_signal(int number)
     stop = 1;
 }
 
-static const char *text_of(const struct cli *cli, enum cli_option option)
-{
-    return arguments_has(cli->arguments, option) ? cli->arguments->value[option] : NULL;
-}
-
 static bool read_count(const struct cli *cli, enum cli_option option, uint64_t least, uint64_t most,
                        uint32_t *count)
 {
@@ -58,7 +53,7 @@ static bool read_counts(const struct cli *cli, struct storm_options *options, ui
 
 static bool read_deadlines(const struct cli *cli, struct storm_options *options)
 {
-    struct view rest = view_of_cstr(text_of(cli, CLI_deadline));
+    struct view rest = view_of_cstr(cli->arguments->value[CLI_deadline]);
     for (unsigned i = 0; i < STORM_CLASSES; i++) {
         options->deadline_ns[i] = 1000000000;
     }
@@ -85,7 +80,7 @@ static bool read_deadlines(const struct cli *cli, struct storm_options *options)
 
 static bool read_retries(const struct cli *cli, struct storm_options *options)
 {
-    const char *how = text_of(cli, CLI_retries);
+    const char *how = cli->arguments->value[CLI_retries];
     struct view tries = view_of_cstr(how);
     struct view word = view_cut(&tries, ':');
     uint64_t number = 0;
@@ -109,7 +104,7 @@ static bool read_retries(const struct cli *cli, struct storm_options *options)
 
 static bool read_timeout(const struct cli *cli, struct storm_options *options)
 {
-    const char *text = text_of(cli, CLI_timeout);
+    const char *text = cli->arguments->value[CLI_timeout];
     double seconds = 10;
     if (text != NULL && (!plan_read_duration(view_of_cstr(text), &seconds) || seconds <= 0)) {
         cli_say("--timeout is a time like 10s.");
@@ -139,7 +134,7 @@ static bool read_file(const char *path, struct bytes *content)
 
 static bool read_factor(const struct cli *cli, enum cli_option option, double most, double *factor)
 {
-    const char *text = text_of(cli, option);
+    const char *text = cli->arguments->value[option];
     *factor = 1;
     if (text == NULL || (plan_read_number(view_of_cstr(text), factor) && *factor > 0 && *factor <= most)) {
         return true;
@@ -151,8 +146,8 @@ static bool read_factor(const struct cli *cli, enum cli_option option, double mo
 static bool read_plan_file(const struct cli *cli, struct plan *plan)
 {
     static const enum cli_option others[] = {CLI_duration, CLI_rate, CLI_mix, CLI_steps, CLI_ramp, CLI_spike};
-    const char *replay = text_of(cli, CLI_replay);
-    const char *path = replay == NULL ? text_of(cli, CLI_scenario) : replay;
+    const char *replay = cli->arguments->value[CLI_replay];
+    const char *path = replay == NULL ? cli->arguments->value[CLI_scenario] : replay;
     double speed, load;
     struct bytes content;
     bool clash = replay != NULL && arguments_has(cli->arguments, CLI_scenario);
@@ -181,12 +176,12 @@ static bool read_plan_file(const struct cli *cli, struct plan *plan)
 static bool read_plan(const struct cli *cli, struct plan *plan)
 {
     const struct plan_texts texts = {
-        .duration = text_of(cli, CLI_duration),
-        .rate = text_of(cli, CLI_rate),
-        .mix = text_of(cli, CLI_mix),
-        .steps = text_of(cli, CLI_steps),
-        .ramp = text_of(cli, CLI_ramp),
-        .spike = text_of(cli, CLI_spike),
+        .duration = cli->arguments->value[CLI_duration],
+        .rate = cli->arguments->value[CLI_rate],
+        .mix = cli->arguments->value[CLI_mix],
+        .steps = cli->arguments->value[CLI_steps],
+        .ramp = cli->arguments->value[CLI_ramp],
+        .spike = cli->arguments->value[CLI_spike],
     };
     if (arguments_has(cli->arguments, CLI_scenario) || arguments_has(cli->arguments, CLI_replay)) {
         return read_plan_file(cli, plan);
@@ -200,10 +195,10 @@ static bool read_plan(const struct cli *cli, struct plan *plan)
 
 static bool read_people(const struct cli *cli, struct people *people, uint32_t users, bool prepare)
 {
-    const char *accounts = text_of(cli, CLI_accounts);
-    const char *sessions = text_of(cli, CLI_sessions);
-    const char *password = text_of(cli, CLI_password_file);
-    const char *names = text_of(cli, CLI_names);
+    const char *accounts = cli->arguments->value[CLI_accounts];
+    const char *sessions = cli->arguments->value[CLI_sessions];
+    const char *password = cli->arguments->value[CLI_password_file];
+    const char *names = cli->arguments->value[CLI_names];
     bool files = accounts != NULL || sessions != NULL;
     if ((accounts != NULL && sessions != NULL) ||
         (files && (names != NULL || arguments_has(cli->arguments, CLI_users)))) {
@@ -307,9 +302,9 @@ int load_storm(struct cli *cli)
     options.prepare = arguments_has(cli->arguments, CLI_prepare);
     options.uniform = arguments_has(cli->arguments, CLI_uniform);
     if (arguments_has(cli->arguments, CLI_log)) {
-        options.log = fopen(text_of(cli, CLI_log), "we");
+        options.log = fopen(cli->arguments->value[CLI_log], "we");
         if (options.log == NULL) {
-            cli_say("%s can't be written: %s.", text_of(cli, CLI_log), strerror(errno));
+            cli_say("%s can't be written: %s.", cli->arguments->value[CLI_log], strerror(errno));
             return CLI_REFUSED;
         }
     }
@@ -328,7 +323,7 @@ int load_storm(struct cli *cli)
                    ? CLI_REFUSED
                    : run(cli, &options, &people);
     if (options.log != NULL && fclose(options.log) != 0 && code == CLI_DONE) {
-        cli_say("%s could not be written.", text_of(cli, CLI_log));
+        cli_say("%s could not be written.", cli->arguments->value[CLI_log]);
         code = CLI_REFUSED;
     }
     people_release(&people);

@@ -3,6 +3,7 @@
 // "-": a newer or older stayd-watch may say more or less.
 #include "cli/top_view.h"
 
+#include "cli/show.h"
 #include "cli/text.h"
 
 #include <math.h>
@@ -125,12 +126,6 @@ static void line_end(struct screen *screen)
 }
 
 // ---- values
-
-static double number_of(const json_t *object, const char *name)
-{
-    const json_t *value = json_object_get(object, name);
-    return json_is_number(value) ? json_number_value(value) : (double)NAN;
-}
 
 static const char *text_of(const json_t *object, const char *name)
 {
@@ -255,7 +250,7 @@ static void draw_title(struct screen *screen, const json_t *top)
     snprintf(text, sizeof(text), "stayd %.40s  ", text_of(top, "version"));
     left(screen, width_of(text), STRONG, text);
     left(screen, 12, style, state);
-    double seconds = number_of(top, "unix_ms") / 1000;
+    double seconds = show_number_of(top, "unix_ms") / 1000;
     text_time_local(isfinite(seconds) && seconds > 0 ? (uint64_t)seconds : 0, time);
     right(screen, screen->view->columns - screen->columns, FAINT, time);
     line_end(screen);
@@ -309,13 +304,13 @@ static void draw_classes(struct screen *screen, const json_t *top)
         const json_t *class = json_object_get(json_object_get(top, "classes"), rows[i].name);
         left(screen, 7, STRONG, rows[i].name);
         for (size_t at = 0; at < 4; at++) {
-            double rate = number_of(class, rates[at]);
+            double rate = show_number_of(class, rates[at]);
             show_rate(text, rate);
             right(screen, widths[at], rate > 0 ? styles[at] : PLAIN, text);
         }
-        show_ms(screen, text, number_of(class, "p50_ms"));
+        show_ms(screen, text, show_number_of(class, "p50_ms"));
         right(screen, widths[4], PLAIN, text);
-        show_ms(screen, text, number_of(class, "p99_ms"));
+        show_ms(screen, text, show_number_of(class, "p99_ms"));
         right(screen, widths[5], PLAIN, text);
         left(screen, 2, PLAIN, "");
         spark(screen, json_object_get(json_object_get(top, "history"), rows[i].series),
@@ -330,9 +325,9 @@ static size_t sorted(const json_t *list, const char *by, const json_t **out, siz
     size_t count = 0;
     for (size_t i = 0; i < json_array_size(list); i++) {
         const json_t *one = json_array_get(list, i);
-        double value = number_of(one, by);
+        double value = show_number_of(one, by);
         size_t place = count < most ? count++ : most;
-        while (place > 0 && !(number_of(out[place - 1], by) >= value)) {
+        while (place > 0 && !(show_number_of(out[place - 1], by) >= value)) {
             if (place < most) {
                 out[place] = out[place - 1];
             }
@@ -357,11 +352,11 @@ static void name_of(const json_t *object, const char *name, char out[static CELL
 static void draw_stage(struct screen *screen, const json_t *stage, unsigned width)
 {
     char text[CELL_SIZE];
-    double share = number_of(stage, "share");
+    double share = show_number_of(stage, "share");
     unsigned end = screen->columns + width;
     name_of(stage, "stage", text);
     left(screen, 12, PLAIN, text);
-    show_ms(screen, text, number_of(stage, "mean_ms"));
+    show_ms(screen, text, show_number_of(stage, "mean_ms"));
     right(screen, 9, PLAIN, text);
     show_percent(text, share);
     right(screen, 5, PLAIN, text);
@@ -372,7 +367,7 @@ static void draw_stage(struct screen *screen, const json_t *stage, unsigned widt
 static void draw_resource(struct screen *screen, const json_t *resource, unsigned width)
 {
     char text[CELL_SIZE];
-    double full = number_of(resource, "full");
+    double full = show_number_of(resource, "full");
     enum style style = full >= 0.9 ? BAD : full >= 0.7 ? WARNING : PLAIN;
     unsigned end = screen->columns + width;
     name_of(resource, "resource", text);
@@ -421,7 +416,7 @@ static void item(struct screen *screen, const char *name, const char *value)
 static void item_count(struct screen *screen, const char *name, const json_t *object, const char *of)
 {
     char text[CELL_SIZE];
-    double value = number_of(object, of);
+    double value = show_number_of(object, of);
     snprintf(text, sizeof(text), isfinite(value) ? "%.0f" : "-", value);
     item(screen, name, text);
 }
@@ -430,21 +425,21 @@ static void item_pair(struct screen *screen, const char *name, const json_t *obj
                       const char *limit)
 {
     char text[CELL_SIZE];
-    snprintf(text, sizeof(text), "%.0f/%.0f", number_of(object, used), number_of(object, limit));
+    snprintf(text, sizeof(text), "%.0f/%.0f", show_number_of(object, used), show_number_of(object, limit));
     item(screen, name, text);
 }
 
 static void item_rate(struct screen *screen, const char *name, const json_t *object, const char *of)
 {
     char text[CELL_SIZE];
-    show_rate(text, number_of(object, of));
+    show_rate(text, show_number_of(object, of));
     item(screen, name, text);
 }
 
 static void item_ms(struct screen *screen, const char *name, const json_t *object, const char *of)
 {
     char text[CELL_SIZE];
-    show_ms(screen, text, number_of(object, of));
+    show_ms(screen, text, show_number_of(object, of));
     item(screen, name, text);
 }
 
@@ -474,7 +469,7 @@ static void draw_details(struct screen *screen, const json_t *top)
     left(screen, 10, STRONG, "sessions");
     item_count(screen, "live", sessions, "live");
     item_count(screen, "accounts", sessions, "accounts");
-    show_size(size, number_of(sessions, "memory_bytes"));
+    show_size(size, show_number_of(sessions, "memory_bytes"));
     item(screen, "memory", size);
     item_count(screen, "connections", sessions, "connections");
     item_count(screen, "ends pending", sessions, "ends_pending");
@@ -497,13 +492,13 @@ static void draw_statements(struct screen *screen, const json_t *top, unsigned l
     for (size_t i = 0; i < json_array_size(statements) && i + 1 < lines; i++) {
         const json_t *one = json_array_get(statements, i);
         left(screen, 24, PLAIN, text_of(one, "operation"));
-        show_rate(text, number_of(one, "per_second"));
+        show_rate(text, show_number_of(one, "per_second"));
         right(screen, 10, PLAIN, text);
-        show_ms(screen, text, number_of(one, "mean_ms"));
+        show_ms(screen, text, show_number_of(one, "mean_ms"));
         right(screen, 10, PLAIN, text);
-        show_ms(screen, text, number_of(one, "wait_ms"));
+        show_ms(screen, text, show_number_of(one, "wait_ms"));
         right(screen, 10, PLAIN, text);
-        show_percent(text, number_of(one, "share"));
+        show_percent(text, show_number_of(one, "share"));
         right(screen, 8, PLAIN, text);
         line_end(screen);
     }
@@ -521,16 +516,16 @@ static void draw_process(struct screen *screen, const json_t *process)
     const char *name = text_of(process, "process");
     const char *state = text_of(process, "state");
     bool up = strcmp(state, "up") == 0;
-    double restarts = number_of(process, "restarts");
+    double restarts = show_number_of(process, "restarts");
     name = strncmp(name, "stayd-", 6) == 0 ? name + 6 : "supervisor";
-    snprintf(text, sizeof(text), "%.20s %.0f", name, number_of(process, "index"));
+    snprintf(text, sizeof(text), "%.20s %.0f", name, show_number_of(process, "index"));
     left(screen, 12, PLAIN, strcmp(name, "front") == 0 ? text : name);
     left(screen, 7, up ? GOOD : strcmp(state, "starting") == 0 ? WARNING : BAD, state);
-    show_percent(text, number_of(process, "processor"));
+    show_percent(text, show_number_of(process, "processor"));
     right(screen, 4, PLAIN, text);
-    show_size(text, number_of(process, "memory_bytes"));
+    show_size(text, show_number_of(process, "memory_bytes"));
     right(screen, 5, PLAIN, text);
-    show_duration(text, number_of(process, "uptime_s"));
+    show_duration(text, show_number_of(process, "uptime_s"));
     right(screen, 6, PLAIN, text);
     snprintf(text, sizeof(text), " x%.0f", restarts);
     left(screen, 4, WARNING, restarts > 0 ? text : "");

@@ -53,23 +53,35 @@ void on_session_lookup(struct core *core, struct flow *flow)
 
 // ---- the caller's own
 
-static void shown(struct core *core, struct flow *flow, const struct answer *answer)
+// One session with its account, into `out`, which is the caller's to release. False: the flow is refused for
+// `none`, or has failed.
+static bool take_shown(struct core *core, struct flow *flow, const struct answer *answer,
+                       enum wire_reason none, const char *text, struct wire_session_row *session,
+                       struct bytes *out)
 {
     struct view rows = answer->store.rows;
-    struct wire_session_row session;
-    struct bytes out;
     if (answer->store.outcome == WIRE_STORE_NOT_FOUND) {
-        flow_refuse(core, flow, WIRE_NOT_SIGNED_IN, "");
-        return;
+        flow_refuse(core, flow, none, text);
+        return false;
     }
-    if (answer->store.outcome != WIRE_STORE_OK || !wire_session_row_next(&rows, &session) ||
+    if (answer->store.outcome != WIRE_STORE_OK || !wire_session_row_next(&rows, session) ||
         !flow_keep_account(flow, &rows)) {
         flow_store_failed(core, flow, answer);
+        return false;
+    }
+    bytes_init(out, 8192);
+    append_session(core, flow, out, session);
+    flow_append_account(out, &flow->account);
+    return true;
+}
+
+static void shown(struct core *core, struct flow *flow, const struct answer *answer)
+{
+    struct wire_session_row session;
+    struct bytes out;
+    if (!take_shown(core, flow, answer, WIRE_NOT_SIGNED_IN, "", &session, &out)) {
         return;
     }
-    bytes_init(&out, 8192);
-    append_session(core, flow, &out, &session);
-    flow_append_account(&out, &flow->account);
     flow_grant(core, flow, bytes_view(&out));
     bytes_release(&out);
 }
@@ -289,22 +301,12 @@ static const char *state_of(const struct core *core, const struct flow *flow,
 
 static void any_shown(struct core *core, struct flow *flow, const struct answer *answer)
 {
-    struct view rows = answer->store.rows;
     struct wire_session_row session;
     struct bytes out;
     char mark[AUDIT_MARK_SIZE + 1];
-    if (answer->store.outcome == WIRE_STORE_NOT_FOUND) {
-        flow_refuse(core, flow, WIRE_NOT_FOUND, "There is no such session.");
+    if (!take_shown(core, flow, answer, WIRE_NOT_FOUND, "There is no such session.", &session, &out)) {
         return;
     }
-    if (answer->store.outcome != WIRE_STORE_OK || !wire_session_row_next(&rows, &session) ||
-        !flow_keep_account(flow, &rows)) {
-        flow_store_failed(core, flow, answer);
-        return;
-    }
-    bytes_init(&out, 8192);
-    append_session(core, flow, &out, &session);
-    flow_append_account(&out, &flow->account);
     audit_mark(&session.selector, mark);
     wire_status_row_append(
         &out, &(struct wire_status_row){VIEW("state"), view_of_cstr(state_of(core, flow, &session))});

@@ -274,6 +274,18 @@ void eyes_cancelled(struct eyes *eyes, unsigned index, uint64_t ran_ms, uint64_t
 
 // ---- plans -----------------------------------------------------------------------------------------------
 
+void eyes_plan_add(struct eyes_plan *plan, const struct plan_finding *finding)
+{
+    size_t size = strlen(plan->text);
+    (void)snprintf(plan->text + size, sizeof(plan->text) - size, "%s%s",
+                   size > 0 && finding->plan[0] != '\0' ? "; " : "", finding->plan);
+    if (plan->holds && !finding->holds) {
+        plan->holds = false;
+        (void)snprintf(plan->why, sizeof(plan->why), "%s", finding->why);
+        (void)snprintf(plan->remedy, sizeof(plan->remedy), "%s", finding->missing ? finding->remedy : "");
+    }
+}
+
 static uint32_t slow_ones_to_look_at(struct eyes *eyes, uint64_t now_ms)
 {
     uint32_t wanted = 0;

@@ -13,6 +13,7 @@
 #ifndef STORE_EYES_H
 #define STORE_EYES_H
 
+#include "store/plan.h"
 #include "store/store.h"
 
 #define EYES_TICK_MS       100
@@ -33,6 +34,9 @@ struct eyes_plan {
     char why[256];    // when it does not hold
     char remedy[512]; // the statement that makes a missing index; empty: none is missing
 };
+
+// One of its statements more: the plans in one line, what is wrong with the first that does not hold.
+void eyes_plan_add(struct eyes_plan *plan, const struct plan_finding *finding);
 
 // What was counted of an operation since the start, and what of it is under way.
 struct eyes_counts {

@@ -35,18 +35,6 @@ static bool note_statements(void *owner, struct view packet)
     return true;
 }
 
-static void add(struct eyes_plan *plan, const struct plan_finding *finding)
-{
-    size_t size = strlen(plan->text);
-    (void)snprintf(plan->text + size, sizeof(plan->text) - size, "%s%s",
-                   size > 0 && finding->plan[0] != '\0' ? "; " : "", finding->plan);
-    if (plan->holds && !finding->holds) {
-        plan->holds = false;
-        (void)snprintf(plan->why, sizeof(plan->why), "%s", finding->why);
-        (void)snprintf(plan->remedy, sizeof(plan->remedy), "%s", finding->missing ? finding->remedy : "");
-    }
-}
-
 static void take(void *owner, const struct plan_finding *finding)
 {
     struct explain *explain = owner;
@@ -57,7 +45,7 @@ static void take(void *owner, const struct plan_finding *finding)
         if (!finding->holds && finding->plan[0] == '\0') {
             explain->plans[i].known = false; // it could not be planned
         } else {
-            add(&explain->plans[i], finding);
+            eyes_plan_add(&explain->plans[i], finding);
         }
     }
 }

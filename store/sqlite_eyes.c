@@ -63,18 +63,6 @@ void sqlite_eyes_count(const struct store_job *job, uint64_t wait_ns, uint64_t r
     stats_add_shared(STATS_statement_hold_account_by_name + at, run_ns / 1000u);
 }
 
-static void add(struct eyes_plan *plan, const struct plan_finding *finding)
-{
-    size_t size = strlen(plan->text);
-    (void)snprintf(plan->text + size, sizeof(plan->text) - size, "%s%s",
-                   size > 0 && finding->plan[0] != '\0' ? "; " : "", finding->plan);
-    if (plan->holds && !finding->holds) {
-        plan->holds = false;
-        (void)snprintf(plan->why, sizeof(plan->why), "%s", finding->why);
-        (void)snprintf(plan->remedy, sizeof(plan->remedy), "%s", finding->missing ? finding->remedy : "");
-    }
-}
-
 static void take(void *owner, const struct plan_finding *finding)
 {
     struct eyes_plan *plans = owner;
@@ -82,7 +70,7 @@ static void take(void *owner, const struct plan_finding *finding)
         for (const enum statement *one = uses[i].uses; *one != STATEMENTS; one++) {
             if (*one == finding->statement) {
                 plans[eyes_operation(uses[i].operation)].known = true;
-                add(&plans[eyes_operation(uses[i].operation)], finding);
+                eyes_plan_add(&plans[eyes_operation(uses[i].operation)], finding);
             }
         }
     }

@@ -43,7 +43,7 @@ bool cache_is_small(const struct cache_figures *window, bool counts_evictions)
     return full && missed && pushed;
 }
 
-static struct cache_figures read_one(const struct watched *watched, const struct cache_row *row)
+struct cache_figures cache_read(const struct watched *watched, const struct cache_row *row)
 {
     const enum stats_role all = STATS_ROLE_COUNT;
     bool evicts = row->evictions != STATS_COUNTER_COUNT;
@@ -64,7 +64,7 @@ void caches_look(struct caches *caches, const struct watched *watched, uint64_t 
                  void (*say)(const struct cache_row *row, const struct cache_figures *window))
 {
     for (unsigned i = 0; i < cache_row_count; i++) {
-        struct cache_figures now = read_one(watched, &cache_rows[i]);
+        struct cache_figures now = cache_read(watched, &cache_rows[i]);
         struct cache_figures *before = &caches->since[i];
         struct cache_figures window = {.hits = since(now.hits, before->hits),
                                        .misses = since(now.misses, before->misses),

@@ -40,6 +40,8 @@ struct caches {
     bool begun;
 };
 
+// What all processes have counted of one.
+struct cache_figures cache_read(const struct watched *watched, const struct cache_row *row);
 // One cache over one window.
 [[nodiscard]] bool cache_is_small(const struct cache_figures *window, bool counts_evictions);
 // Looks at all; `say` is told of each that is to be named now.

@@ -12,19 +12,11 @@ static enum impact_class class_of(enum stats_class class)
         return IMPACT_CHECK;
     case STATS_CLASS_login:
         return IMPACT_LOGIN;
-    case STATS_CLASS_logout:
-    case STATS_CLASS_register:
-    case STATS_CLASS_password:
-    case STATS_CLASS_setup:
-    case STATS_CLASS_session:
-    case STATS_CLASS_account:
-    case STATS_CLASS_admin:
-        return IMPACT_CHANGE;
     case STATS_CLASS_page:
     case STATS_CLASS_other:
         return IMPACT_OTHER;
     default:
-        return IMPACT_CLASSES;
+        return watched_is_change(class) ? IMPACT_CHANGE : IMPACT_CLASSES;
     }
 }
 

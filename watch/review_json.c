@@ -161,22 +161,11 @@ static void write_statements(struct bytes *out, const struct top_statement *stat
     object_cstr(out, "plans", "stayctl check-db");
 }
 
-static struct cache_figures cache_of(const struct watched *watched, const struct cache_row *row)
-{
-    const enum stats_role all = STATS_ROLE_COUNT;
-    bool evicts = row->evictions != STATS_COUNTER_COUNT;
-    return (struct cache_figures){.hits = watched_sum(watched, row->hits, all),
-                                  .misses = watched_sum(watched, row->misses, all),
-                                  .evictions = evicts ? watched_sum(watched, row->evictions, all) : 0,
-                                  .entries = watched_sum(watched, row->entries, all),
-                                  .capacity = watched_sum(watched, row->capacity, all)};
-}
-
 static void write_caches(struct bytes *out, const struct watched *watched)
 {
     object_open(out, "caches", '[');
     for (unsigned i = 0; i < cache_row_count; i++) {
-        struct cache_figures cache = cache_of(watched, &cache_rows[i]);
+        struct cache_figures cache = cache_read(watched, &cache_rows[i]);
         double asked = (double)(cache.hits + cache.misses);
         object_open(out, NULL, '{');
         object_cstr(out, "cache", cache_rows[i].name);
@@ -273,7 +262,7 @@ static void advise_database(struct bytes *out, const struct top_statement *state
         }
     }
     for (unsigned i = 0; i < cache_row_count; i++) {
-        struct cache_figures cache = cache_of(watched, &cache_rows[i]);
+        struct cache_figures cache = cache_read(watched, &cache_rows[i]);
         if (cache_is_small(&cache, cache_rows[i].evictions != STATS_COUNTER_COUNT)) {
             snprintf(text, sizeof(text), "The cache %s is far too small: %s.", cache_rows[i].name,
                      cache_rows[i].advice);

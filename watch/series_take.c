@@ -88,20 +88,13 @@ static void add_page(struct totals *totals, enum stats_role role, const struct s
 static bool in_group(unsigned class, unsigned group)
 {
     switch (class) {
-    case STATS_CLASS_logout:
-    case STATS_CLASS_register:
-    case STATS_CLASS_password:
-    case STATS_CLASS_setup:
-    case STATS_CLASS_session:
-    case STATS_CLASS_account:
-    case STATS_CLASS_admin:
-        return group == REQUESTS_change || group == REQUESTS_counted;
     case STATS_CLASS_check:
     case STATS_CLASS_login:
     case STATS_CLASS_page:
         return group == class || group == REQUESTS_counted;
     default:
-        return group == class;
+        return watched_is_change(class) ? group == REQUESTS_change || group == REQUESTS_counted
+                                        : group == class;
     }
 }
 

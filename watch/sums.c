@@ -9,16 +9,8 @@ static enum sums_group group_of(unsigned class)
         return SUMS_check;
     case STATS_CLASS_login:
         return SUMS_login;
-    case STATS_CLASS_logout:
-    case STATS_CLASS_register:
-    case STATS_CLASS_password:
-    case STATS_CLASS_setup:
-    case STATS_CLASS_session:
-    case STATS_CLASS_account:
-    case STATS_CLASS_admin:
-        return SUMS_change;
     default:
-        return SUMS_other;
+        return watched_is_change(class) ? SUMS_change : SUMS_other;
     }
 }
 

@@ -186,3 +186,19 @@ bool watched_ready(const struct watched *watched, const struct watched_now *now)
 {
     return watched_up(watched, STATS_ROLE_core, now) > 0 && watched_up(watched, STATS_ROLE_front, now) > 0;
 }
+
+bool watched_is_change(unsigned class)
+{
+    switch (class) {
+    case STATS_CLASS_logout:
+    case STATS_CLASS_register:
+    case STATS_CLASS_password:
+    case STATS_CLASS_setup:
+    case STATS_CLASS_session:
+    case STATS_CLASS_account:
+    case STATS_CLASS_admin:
+        return true;
+    default:
+        return false;
+    }
+}

@@ -66,6 +66,8 @@ double watched_uptime_s(const struct watched_page *page, const struct watched_no
 unsigned watched_up(const struct watched *watched, enum stats_role role, const struct watched_now *now);
 // Over all processes of a role; STATS_ROLE_COUNT: over all.
 uint64_t watched_sum(const struct watched *watched, enum stats_counter counter, enum stats_role role);
+// A class of requests (enum stats_class) that changes something, log-ins apart.
+[[nodiscard]] bool watched_is_change(unsigned class);
 // stayd serves: core and at least one front are up.
 [[nodiscard]] bool watched_ready(const struct watched *watched, const struct watched_now *now);
 
