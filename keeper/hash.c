@@ -39,7 +39,8 @@ struct hash {
     unsigned waiting_max;
     size_t jobs;
     bool draining;
-    void (*drained)(void); // until it was called
+    void (*give_back)(void); // on a worker that is idle; may be NULL
+    void (*drained)(void);   // until it was called
     struct slot *free;
     struct slot slot[];
 };
@@ -72,7 +73,10 @@ static void on_done(void *context)
 // The heap is one for all threads; what zxcvbn freed goes back to the kernel.
 static void on_idle(void *context)
 {
-    (void)context;
+    const struct hash *hash = context;
+    if (hash->give_back != NULL) {
+        hash->give_back();
+    }
     (void)malloc_trim(0);
 }
 
@@ -424,6 +428,11 @@ struct hash *hash_new(struct ev_loop *loop, struct hash_bounds bounds, struct se
     }
     bounds_set(hash, bounds, false);
     return hash;
+}
+
+void hash_on_idle(struct hash *hash, void (*give_back)(void))
+{
+    hash->give_back = give_back;
 }
 
 void hash_free(struct hash **hash)

@@ -5,6 +5,7 @@
 #include "base/urgency.h"
 #include "keeper/crew.h"
 #include "keeper/hash.h"
+#include "keeper/hash_memory.h"
 #include "wire/child.h"
 
 #include <malloc.h>
@@ -95,6 +96,9 @@ static bool start_threads(void *context)
     self->settings = NULL;
     if (self->hash == NULL) {
         log_event(LOG_ERROR, "start_failed", "no memory or threads for %u workers", self->bounds.threads);
+    }
+    if (self->hash != NULL) {
+        hash_on_idle(self->hash, hash_memory_release);
     }
     return self->hash != NULL;
 }
