@@ -8,16 +8,21 @@
 
 #include <sodium.h>
 
-#define RESENDS_MAX      64 // ends under way at once
-#define RESEND_EVERY_MS  500
-#define SEEN_EVERY_MS    5000
-#define SEEN_ROWS_MAX    1000
-#define EXPIRE_EVERY_MS  10000
-#define EXPIRE_ROWS      500
-#define COLLECT_EVERY_MS 1000
-#define WARM_ROWS        120
-#define SWEEP_PASS_TICKS 1200 // a whole pass of the sweep takes about a minute
-#define SWEEP_STEPS_MAX  16384
+#define RESENDS_MAX     64 // ends under way at once
+#define RESEND_EVERY_MS 500
+#define SEEN_EVERY_MS   5000
+#define SEEN_ROWS_MAX   1000
+#define EXPIRE_EVERY_MS 10000
+#define EXPIRE_ROWS     500
+// A database that has nothing to find them by would read all its rows for each look, on a processor that
+// log-ins may need more: it is given little time, and seldom more.
+#define EXPIRE_PATIENCE_MS 100
+#define EXPIRE_AGAIN_MS    60000
+#define EXPIRE_MORE        10
+#define COLLECT_EVERY_MS   1000
+#define WARM_ROWS          120
+#define SWEEP_PASS_TICKS   1200 // a whole pass of the sweep takes about a minute
+#define SWEEP_STEPS_MAX    16384
 
 #define AUDIT_REFUSAL_EVERY_MS 200 // about 60 MB a day
 
@@ -206,7 +211,13 @@ void audit_flush(struct core *core)
 
 static void expired(struct core *core, struct flow *flow, const struct answer *answer)
 {
-    (void)answer;
+    if (answer->store.outcome == WIRE_STORE_OK) {
+        core->expire_patience_ms = EXPIRE_PATIENCE_MS;
+    } else {
+        uint32_t more_ms = core->expire_patience_ms * EXPIRE_MORE;
+        core->expire_patience_ms = more_ms < FLOW_ASK_MS ? more_ms : FLOW_ASK_MS;
+        core->expire_next_ms = core->now_ms + EXPIRE_AGAIN_MS;
+    }
     flow_end(core, flow);
 }
 
@@ -221,10 +232,18 @@ static void delete_expired(struct core *core)
         return;
     }
     uint64_t idle = core->settings.session_idle_s + (uint64_t)core->idle_credit_s + 600;
-    ASK_STORE(core, flow, expired, store_expired_delete, .now = wall_s(core),
-              .idle_before =
-                  core->settings.session_idle_s > 0 && wall_s(core) > idle ? wall_s(core) - idle : 0,
-              .limit = EXPIRE_ROWS);
+    if (core->expire_patience_ms == 0) {
+        core->expire_patience_ms = EXPIRE_PATIENCE_MS;
+    }
+    wire_store_expired_delete_encode(
+        &flow->question,
+        &(struct wire_store_expired_delete){
+            .op = flow_next_id(core, flow),
+            .deadline_ms = core->expire_patience_ms,
+            .now = wall_s(core),
+            .idle_before = core->settings.session_idle_s > 0 && wall_s(core) > idle ? wall_s(core) - idle : 0,
+            .limit = EXPIRE_ROWS});
+    flow_ask(core, flow, WIRE_STORE, expired);
 }
 
 static void sweep(struct core *core)

@@ -155,7 +155,9 @@ static void judge(struct eyes *eyes, struct eyes_operation *operation, uint64_t 
     uint64_t quick_us =
         network_excess(eyes) +
         (operation->known >= KNOWN_RUNS ? QUICK_TIMES * operation->before_us + QUICK_US : UNKNOWN_US / 2);
-    bool quick = running_us < quick_us && (!used || operation->now_us < quick_us);
+    // One that is not run shows nothing; its plan does.
+    bool known_bad = operation->looked_ms > 0 && operation->plan.known && !operation->plan.holds;
+    bool quick = running_us < quick_us && (used ? operation->now_us < quick_us : !known_bad);
     operation->ticks_quick = quick ? operation->ticks_quick + 1 : 0;
     if (operation->ticks_quick >= (used ? WHOLE_TICKS : UNUSED_TICKS)) {
         become(operation, false, now_ms);

@@ -18,7 +18,14 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define REPLAY_MS 5000u
+#define REPLAY_MS    5000u
+#define SLOW_NS      50000000u // an end that takes so long is slow,
+#define SLOW_TIMES   20u // and so many times what a trivial statement takes: then it is not the way there
+#define WAITED_TIMES 1u  // so much longer the database is waited for
+#define STANDING_NS  20000000u // none is done for so long: no more are begun
+#define REST_TIMES   20u
+#define REST_MOST_NS 5000000000u
+#define PLAN_REST_NS 60000000000u
 
 // ---- appending -------------------------------------------------------------------------------------------
 
@@ -93,6 +100,76 @@ bool postgres_journal_enter(struct postgres_service *service, struct postgres_jo
         job->deadline_ns = job->queued_ns + (job->deadline_ns - job->queued_ns) / 2;
     }
     return true;
+}
+
+// Ends that are waited for by nobody: the journal has them.
+static bool is_end(const struct postgres_job *job)
+{
+    uint16_t number = wire_peek(packet_of(job));
+    return number == WIRE_MESSAGE_store_session_end || number == WIRE_MESSAGE_store_account_epoch;
+}
+
+static uint64_t slow_from_ns(const struct postgres_service *service)
+{
+    uint64_t trivial_ns = service->eyes.network_us * 1000u * SLOW_TIMES;
+    return trivial_ns > SLOW_NS ? trivial_ns : SLOW_NS;
+}
+
+static bool finds_no_index(const struct postgres_service *service, uint16_t number)
+{
+    const struct eyes_operation *operation = &service->eyes.eyes.operation[eyes_operation(number)];
+    return operation->slow && operation->plan.known && !operation->plan.holds;
+}
+
+// Nobody waits for what the journal has; where it takes long, others live on what it would take.
+static bool is_resting(const struct postgres_service *service)
+{
+    const struct postgres_journal *journal = &service->journal;
+    uint64_t now_ns = clock_mono_ns();
+    bool plan =
+        now_ns < journal->plan_until_ns && (finds_no_index(service, WIRE_MESSAGE_store_session_end) ||
+                                            finds_no_index(service, WIRE_MESSAGE_store_account_epoch));
+    bool standing = journal->under_way > 0 && (journal->slow || now_ns >= journal->moved_ns + STANDING_NS);
+    return now_ns < journal->rest_until_ns || plan || standing;
+}
+
+static void now_under_way(struct postgres_journal *journal, struct postgres_job *job)
+{
+    journal->moved_ns = journal->under_way == 0 ? clock_mono_ns() : journal->moved_ns;
+    journal->under_way++;
+    job->journaled.under_way = true;
+}
+
+bool postgres_journal_rests(struct postgres_service *service, struct postgres_job *job)
+{
+    if (job->journaled.sequence == 0 || is_resting(service)) {
+        return job->journaled.sequence != 0;
+    }
+    now_under_way(&service->journal, job);
+    return false;
+}
+
+static void no_longer_under_way(struct postgres_service *service, struct postgres_job *job)
+{
+    service->journal.under_way -= job->journaled.under_way;
+    job->journaled.under_way = false;
+}
+
+static void rest_after(struct postgres_service *service, struct postgres_job *job)
+{
+    struct postgres_journal *journal = &service->journal;
+    uint64_t now_ns = clock_mono_ns(), took_ns = now_ns - job->journaled.run_ns;
+    no_longer_under_way(service, job);
+    if (job->journaled.run_ns == 0 || !is_end(job)) {
+        return;
+    }
+    journal->moved_ns = now_ns;
+    journal->slow = took_ns >= slow_from_ns(service);
+    if (journal->slow) {
+        uint64_t rest_ns = REST_TIMES * took_ns;
+        journal->rest_until_ns = now_ns + (rest_ns < REST_MOST_NS ? rest_ns : REST_MOST_NS);
+        journal->plan_until_ns = now_ns + PLAN_REST_NS;
+    }
 }
 
 // ---- answers ---------------------------------------------------------------------------------------------
@@ -220,6 +297,7 @@ bool postgres_journal_answer(struct postgres_service *service, struct postgres_j
     if (job->journaled.held) {
         return true;
     }
+    rest_after(service, job);
     if (job->journaled.replay) {
         end_replay(service, job, answer);
         return false;
@@ -238,6 +316,7 @@ void postgres_journal_drop(struct postgres_service *service, struct postgres_job
     if (job->journaled.sequence != 0 && !job->journaled.held) {
         journal_postponed(service->journal.journal, job->journaled.sequence);
     }
+    no_longer_under_way(service, job);
     if (job->journaled.replay) {
         service->journal.replays--;
         service->journal.account_replays =
@@ -300,7 +379,13 @@ bool postgres_journal_is_busy(const struct postgres_service *service)
 
 void postgres_journal_run(struct postgres_service *service, struct postgres_job *job)
 {
+    uint64_t now_ns = clock_mono_ns();
     job->journaled.server_number = service->journal.server_number;
+    job->journaled.run_ns = now_ns;
+    if (job->journaled.sequence != 0 && !job->journaled.replay && is_end(job)) {
+        uint64_t until_ns = now_ns + WAITED_TIMES * slow_from_ns(service);
+        job->deadline_ns = job->deadline_ns < until_ns ? job->deadline_ns : until_ns;
+    }
 }
 
 void postgres_journal_server(struct postgres_service *service, const char *identity)
@@ -309,7 +394,11 @@ void postgres_journal_server(struct postgres_service *service, const char *ident
     struct id16 server;
     (void)crypto_generichash(server.byte, sizeof(server.byte), (const uint8_t *)identity, strlen(identity),
                              NULL, 0);
-    journal->server_number += memcmp(server.byte, journal->server.byte, sizeof(server.byte)) != 0;
+    if (memcmp(server.byte, journal->server.byte, sizeof(server.byte)) != 0) {
+        journal->server_number++;
+        journal->rest_until_ns = 0; // it may be quicker
+        journal->plan_until_ns = 0;
+    }
     journal->server = server;
     if (journal_server(journal->journal, server)) {
         log_event(
@@ -348,6 +437,7 @@ static bool begin_replay(struct postgres_service *service, const struct journal_
     }
     job->journaled.sequence = entry->sequence;
     job->journaled.replay = true;
+    now_under_way(&service->journal, job);
     service->journal.replays++;
     service->journal.account_replays = service->journal.account_replays || entry->kind == JOURNAL_ACCOUNT;
     postgres_service_admit(service, job);
@@ -357,7 +447,8 @@ static bool begin_replay(struct postgres_service *service, const struct journal_
 void postgres_journal_replay(struct postgres_service *service)
 {
     struct postgres_journal *journal = &service->journal;
-    while (postgres_may_run(service) && !service->stopping && journal->replays < POSTGRES_REPLAYS_MAX) {
+    while (postgres_may_run(service) && !service->stopping && journal->replays < POSTGRES_REPLAYS_MAX &&
+           !is_resting(service)) {
         if (!journal->has_next && !journal_next(journal->journal, &journal->next)) {
             return;
         }

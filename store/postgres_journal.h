@@ -4,6 +4,10 @@
 // has ended. Used by postgres_*.c of stayd-store. Owns the journal, and the jobs whose answer waits for the
 // disk. Bounds: POSTGRES_REPLAYS_MAX replays run at once; as many jobs wait as the service may have.
 //
+// What is in the journal is in no hurry: while ends take long in the database (an index is gone), each is
+// followed by a rest, in which ends are answered by the journal alone. The processor that such statements
+// would take is what log-ins and checks on the same machine live on.
+//
 //   end ──append──▶ run ──answered──▶ acknowledged ─┬─ on the disk ──▶ OK
 //                    └──failed, away──▶ postponed ───┤
 //                                                    └─ could not be written ──▶ as the database answered
@@ -27,6 +31,11 @@ struct postgres_journal {
     bool has_next;
     struct journal_entry next; // taken from the journal, not begun yet
     uint64_t replayed;         // since the database is back
+    bool slow;                 // the last end that was run took long
+    uint32_t under_way;        // ends that run or wait for it,
+    uint64_t moved_ns;         // and when the last of them was done, or the first of them came
+    uint64_t rest_until_ns;    // none is begun before,
+    uint64_t plan_until_ns;    // nor before this while their statement finds no index
 };
 
 // What a job keeps of it; zeros at first.
@@ -34,8 +43,8 @@ struct postgres_journaled {
     struct postgres_job *next; // of those that are held
     uint64_t sequence;         // 0: none
     uint64_t server_number;    // when its statement began
-    uint64_t begun_ns;
-    bool replay, held;
+    uint64_t begun_ns, run_ns;
+    bool replay, held, under_way;
     struct store_answer answer; // while held
 };
 
@@ -49,6 +58,8 @@ void postgres_journal_release(struct postgres_service *service);
 // set.
 [[nodiscard]] bool postgres_journal_enter(struct postgres_service *service, struct postgres_job *job,
                                           struct store_answer *answer);
+// Whether a new job is an end that the journal alone answers now; else it is under way.
+[[nodiscard]] bool postgres_journal_rests(struct postgres_service *service, struct postgres_job *job);
 // Its statement begins.
 void postgres_journal_run(struct postgres_service *service, struct postgres_job *job);
 // The database's answer, or what stands for it: true: corrected, to be handed out; false: the job was taken

@@ -347,7 +347,11 @@ static bool submit(struct service *base, struct view packet)
         postgres_service_refuse(service, job, WIRE_STORE_UNAVAILABLE);
         return true;
     }
-    postgres_service_admit(service, job);
+    if (postgres_journal_rests(service, job)) {
+        postgres_service_refuse(service, job, WIRE_STORE_REFUSED);
+    } else {
+        postgres_service_admit(service, job);
+    }
     if (service->gate.waiting > 0 || !service->ticking_fast) {
         postgres_service_look(service);
     }
