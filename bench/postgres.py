@@ -90,10 +90,13 @@ class Postgres:
         return int(self.sql(f"SELECT count(*) FROM pg_stat_activity WHERE datname = '{database}' AND usename = 'stayd'",
                             "postgres"))
 
-    def pgbench(self, seconds, connections, script=None, cores=None, database="stayd", scale_database="pgbench"):
-        """Transactions a second, and pgbench's own CPU (ns) for each; -S -M prepared where no script is given."""
+    def pgbench(self, seconds, connections, script=None, cores=None, database="stayd", scale_database="pgbench",
+                define=()):
+        """Transactions a second, and pgbench's own CPU (ns) for each; -S -M prepared where no script is given.
+        define: variables of the script that are text, as NAME=VALUE."""
         words = [program("pgbench"), "-n", "-M", "prepared", "-c", str(connections), "-j", "1", "-T", str(seconds),
-                 "-h", "127.0.0.1", "-p", str(self.port), "-U", "postgres"]
+                 "-h", "127.0.0.1", "-p", str(self.port), "-U", "postgres",
+                 *(word for variable in define for word in ("-D", variable))]
         if script is None:
             words += ["-S", scale_database]
         else:
