@@ -96,6 +96,7 @@
 #define LOOK_EVERY_MS      200
 #define ESTABLISHED_MS     400   // a cause must have held for so long, unless it was seen itself
 #define EXPIRES_MS         10000 // and is dropped when it has not held for so long while another does
+#define NAMED_STAYS_MS     5000  // named for so long, a cause does not give way to our own change
 #define UNKNOWN_AFTER_MS   3000  // then "unknown" is said
 #define HELD_SHARE         0.5   // an inferred cause has held for so much of the time since it first did
 #define CPU_EXPLAINS_TIMES 3.0   // what is slower than by this power has another cause

@@ -11,6 +11,8 @@
 //      product of load and time); small shares are not named.
 //   4. say: sentence, evidence, ruled out, what to do (watch/explain.c).
 // 1. What is established stays so for the episode, unless it has not held for EXPIRES_MS while another does.
+// What was named for NAMED_STAYS_MS does not give way to our own change, which is what is left to blame when
+// nothing else is seen: after a spike that came soon after a start it was still the spike.
 // 2. Nothing is judged while no symptom is seen: the aftermath has figures of its own.
 #include "watch/diagnosis.h"
 
@@ -27,6 +29,7 @@ struct standing {
     uint64_t first_ms; // when it held first
     uint64_t held_ms;  // all together, in this episode
     uint64_t last_ms;  // when it held last
+    uint64_t named_ms; // how long it was named
     double weight;     // the highest so far
     bool root;
     double share;
@@ -71,7 +74,8 @@ static bool established(const struct diagnosis *diagnosis, unsigned cause)
 {
     const struct standing *standing = &diagnosis->standing[cause];
     double could = (double)(diagnosis->judged_ms - standing->first_ms);
-    bool passing = !is_sure(cause) && (double)standing->held_ms < HELD_SHARE * could;
+    bool passing = !is_sure(cause) && (double)standing->held_ms < HELD_SHARE * could &&
+                   standing->named_ms < NAMED_STAYS_MS;
     return standing->held_ms >= ESTABLISHED_MS && !passing;
 }
 
@@ -96,7 +100,8 @@ static bool another_holds(const struct diagnosis *diagnosis, unsigned cause)
 {
     for (unsigned i = 0; i < CAUSE_unknown; i++) {
         const struct standing *other = &diagnosis->standing[i];
-        if (i != cause && other->holds && established(diagnosis, i)) {
+        bool weak = i == CAUSE_own_change && diagnosis->standing[cause].named_ms >= NAMED_STAYS_MS;
+        if (i != cause && !weak && other->holds && established(diagnosis, i)) {
             return true;
         }
     }
@@ -115,6 +120,7 @@ static void judge(struct diagnosis *diagnosis, uint64_t passed_ms)
         bool faded = diagnosis->scene.now_ms - standing->last_ms > (sure ? 6u : 1u) * EXPIRES_MS;
         if (!standing->holds && faded && another_holds(diagnosis, i)) {
             standing->held_ms = 0;
+            standing->named_ms = 0;
             standing->weight = 0;
         }
     }
@@ -180,12 +186,15 @@ static void name_one(struct diagnosis *diagnosis)
 }
 
 // The roots with the largest shares; "unknown" when there is none after a while.
-static void name_causes(struct diagnosis *diagnosis)
+static void name_causes(struct diagnosis *diagnosis, uint64_t passed_ms)
 {
     enum cause first = diagnosis->named_count > 0 ? diagnosis->named[0] : CAUSE_COUNT;
     diagnosis->named_count = 0;
     for (unsigned i = 0; i < VERDICT_CAUSES_MAX; i++) {
         name_one(diagnosis);
+    }
+    for (unsigned i = 0; i < diagnosis->named_count; i++) {
+        diagnosis->standing[diagnosis->named[i]].named_ms += passed_ms;
     }
     const struct detected *detected = diagnosis->scene.detected;
     if (diagnosis->named_count == 0 && diagnosis->scene.now_ms - detected->detected_ms >= UNKNOWN_AFTER_MS) {
@@ -326,10 +335,11 @@ static void look(struct diagnosis *diagnosis, const struct series *series, const
     }
     scene_take(&diagnosis->scene, series, facts, detected, &diagnosis->baseline);
     if (now_ms - detected->last_symptom_ms <= LOOK_EVERY_MS) {
-        judge(diagnosis, passed < 1000 ? passed : 1000);
+        passed = passed < 1000 ? passed : 1000;
+        judge(diagnosis, passed);
         trace(diagnosis);
         share(diagnosis);
-        name_causes(diagnosis);
+        name_causes(diagnosis, passed);
         arrange(diagnosis);
         say_ruled_out(diagnosis);
     }

@@ -321,6 +321,26 @@ static void an_episode_ends_and_another_begins(void **state)
     model_release(&model);
 }
 
+// Nothing of it is to be seen any more while those who were sent away are late: stayd, which was started
+// shortly before, is not to blame.
+static void a_spike_soon_after_a_start_stays_the_spike(void **state)
+{
+    static struct model model;
+    (void)state;
+    model_init(&model, 9401);
+    model_run(&model, 40);
+    model_strike(&model, MODEL_login_spike, 0.9, 0, 8);
+    model_run(&model, 7);
+    assert_int_equal(model.verdict->cause[0].cause, CAUSE_login_spike);
+    for (unsigned i = 0; i < 40; i++) {
+        model.front[0]->request[STATS_CLASS_login][STATS_ANSWER_503] += 10;
+        model_run(&model, 1);
+        assert_int_equal(model.verdict->cause[0].cause, CAUSE_login_spike);
+    }
+    assert_true(model.verdict->open);
+    model_release(&model);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -332,6 +352,7 @@ int main(void)
         cmocka_unit_test(one_slow_request_is_no_incident),
         cmocka_unit_test(a_machine_that_slept_is_no_incident_but_for_its_clock),
         cmocka_unit_test(an_episode_ends_and_another_begins),
+        cmocka_unit_test(a_spike_soon_after_a_start_stays_the_spike),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
