@@ -22,4 +22,20 @@ static inline struct id16 network_of(struct id16 address)
     return address;
 }
 
+// The end of splitmix64: every bit of a word shows in every bit of what comes out.
+static inline uint64_t network_mixed(uint64_t word)
+{
+    word = (word ^ word >> 30) * 0xbf58476d1ce4e5b9u;
+    word = (word ^ word >> 27) * 0x94d049bb133111ebu;
+    return word ^ word >> 31;
+}
+
+// Neighbours in a network are spread over all places of a table; where, only who knows the seed can say.
+static inline uint64_t network_hash(struct id16 network, uint64_t seed)
+{
+    uint64_t word[2];
+    memcpy(word, network.byte, sizeof(word));
+    return network_mixed(network_mixed(word[0] ^ seed) ^ word[1]);
+}
+
 #endif

@@ -10,19 +10,9 @@ void crowd_init(struct crowd *crowd, uint64_t seed)
     *crowd = (struct crowd){.seed = seed};
 }
 
-// The end of splitmix64: every bit of an address shows in every bit of the hash.
-static uint64_t mixed(uint64_t x)
-{
-    x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9u;
-    x = (x ^ x >> 27) * 0x94d049bb133111ebu;
-    return x ^ x >> 31;
-}
-
 static uint64_t hash_of(const struct crowd *crowd, struct id16 source)
 {
-    uint64_t word[2];
-    memcpy(word, source.byte, sizeof(word));
-    uint64_t hash = mixed(mixed(word[0] ^ crowd->seed) ^ word[1]);
+    uint64_t hash = network_hash(source, crowd->seed);
     return hash == 0 ? 1 : hash;
 }
 

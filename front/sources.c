@@ -27,11 +27,7 @@ void sources_release(struct sources *sources)
 
 static struct source *set_of(struct sources *sources, const struct id16 *address)
 {
-    uint64_t word[2];
-    memcpy(word, address->byte, sizeof(word));
-    uint64_t hash = (word[0] ^ sources->seed) * 0x9e3779b97f4a7c15u;
-    hash = (hash ^ hash >> 29 ^ word[1]) * 0xbf58476d1ce4e5b9u;
-    return sources->table + (hash >> 40) % SETS * WAYS;
+    return sources->table + (network_hash(*address, sources->seed) >> 32) % SETS * WAYS;
 }
 
 static bool is_idle(const struct source *source, uint32_t now_s)
