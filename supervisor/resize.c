@@ -122,8 +122,12 @@ void resize_begin(struct supervisor *supervisor)
     warn(&supervisor->sizing.now);
 }
 
+// What resize_begin saw was shown to nobody: the page was not there yet.
 void resize_watch(struct supervisor *supervisor)
 {
+    struct machine machine;
+    machine_read(&machine, &machine_paths_default, 0);
+    show(supervisor, &machine);
     ev_timer_init(&supervisor->machine, on_look, SUPERVISOR_SIZING_MS / 1000.0,
                   SUPERVISOR_SIZING_MS / 1000.0);
     supervisor->machine.data = supervisor;
