@@ -150,7 +150,7 @@ enum {
     X(sessions_granted, counter, "sessions", "event=\"granted\"", "Sessions by event") \
     X(sessions_ended, counter, "sessions", "event=\"ended\"", "Sessions by event") \
     X(sessions_expired, counter, "sessions", "event=\"expired\"", "Sessions by event") \
-    X(sessions_evicted, counter, "sessions", "event=\"evicted\"", "Sessions by event") \
+    X(sessions_no_room, counter, "sessions", "event=\"no_room\"", "Sessions by event") \
     X(sessions_buckets, gauge, "sessions_buckets", "", "Buckets of the sessions table") \
     X(sessions_table_bytes, gauge, "table_bytes", "table=\"sessions\"", "Memory allocated to a shared table") \
     X(accounts_table_bytes, gauge, "table_bytes", "table=\"accounts\"", "Memory allocated to a shared table") \

@@ -40,6 +40,7 @@ bool table_put_account(struct core *core, const struct wire_account_row *account
         put.flags |= ACCOUNT_ADMIN;
     }
     enum sessions_account_put_result result = sessions_account_put(core->tables, &put, ref);
+    core->counters.sessions_no_room += result == SESSIONS_ACCOUNT_FULL; // nor has the one it is put for
     return result == SESSIONS_ACCOUNT_STORED || result == SESSIONS_ACCOUNT_STALE;
 }
 
@@ -92,8 +93,10 @@ enum table_taken table_take(struct core *core, const struct wire_account_row *ac
         return TABLE_TAKEN;
     case SESSIONS_INSERT_OVER:
         return TABLE_OVER;
-    case SESSIONS_INSERT_STALE_ACCOUNT:
     case SESSIONS_INSERT_FULL:
+        core->counters.sessions_no_room++;
+        break;
+    case SESSIONS_INSERT_STALE_ACCOUNT:
         break;
     }
     return TABLE_NOT_KEPT;

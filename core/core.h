@@ -46,7 +46,7 @@ struct core_settings {
     X(logins_granted) X(logins_refused) X(logins_throttled) X(logins_unavailable) \
     X(registrations_granted) X(registrations_refused) X(registrations_unavailable) X(throttled) \
     X(flows_active) X(flows_refused) X(flows_timed_out) X(sessions_granted) \
-    X(sessions_ended) X(sessions_expired) X(lookups_found) X(lookups_none) \
+    X(sessions_ended) X(sessions_expired) X(sessions_no_room) X(lookups_found) X(lookups_none) \
     X(lookups_failed) X(tombstones) X(ends_pending) X(gate_waiting) \
     X(gate_refused) X(gate_expired) X(gate_entered) \
     X(gate_waits) X(gate_wait_us) X(hash_waits) X(hash_wait_us) \

@@ -56,8 +56,9 @@
 
 #define CACHE_FULL    0.95 // of the session table's room
 #define CACHE_MISSED  0.15 // of the checks
-#define CACHE_EVICTED 0.5  // a second
+#define CACHE_NO_ROOM 0.5  // a second
 #define CACHE_MS      2000
+#define CACHE_FULL_MS 500 // a table that was just filled was not full long before
 
 // ---- growth without end
 // -------------------------------------------------------------------------------------

@@ -187,17 +187,18 @@ static bool table_is_small(const struct series *series)
 {
     const struct window window = {CACHE_MS, 0};
     double checks = series_total(series, SIGNAL_checks_arrived_all, window);
-    return series_value(series, SIGNAL_sessions_full, window) >= CACHE_FULL &&
-           series_value(series, SIGNAL_sessions_evicted, window) >= CACHE_EVICTED && checks >= 20 &&
+    return series_value(series, SIGNAL_sessions_full, (struct window){CACHE_FULL_MS, 0}) >= CACHE_FULL &&
+           series_value(series, SIGNAL_sessions_no_room, window) >= CACHE_NO_ROOM && checks >= 20 &&
            series_total(series, SIGNAL_misses, window) >= CACHE_MISSED * checks;
 }
 
-// A front's connections are descriptors of it, and no leak.
+// A front's connections are descriptors of it, and no leak. Those of the seconds that are known: a front that
+// has just started had none.
 static double more_connections(const struct series *series, uint32_t seconds)
 {
+    uint32_t ago = seconds == 0 ? 1000 : seconds * 1000;
     double now = series_value(series, SIGNAL_connections_open, (struct window){1000, 0});
-    double then =
-        series_value(series, SIGNAL_connections_open, (struct window){(seconds + 1) * 1000, seconds * 1000});
+    double then = series_value(series, SIGNAL_connections_open, (struct window){ago, ago - 300});
     return fmax(0, now - then);
 }
 
@@ -216,7 +217,7 @@ static bool grows(const struct series *series, unsigned process, enum series_res
         *growth = series_growth(series, process, resource, ways[i].seconds);
         double grown = growth->last - growth->first;
         bool front = series_process(series, process).role == STATS_ROLE_front;
-        grown -= front && resource == SERIES_DESCRIPTORS ? more_connections(series, ways[i].seconds) : 0;
+        grown -= front && resource == SERIES_DESCRIPTORS ? more_connections(series, growth->points) : 0;
         if (growth->points >= ways[i].seconds * 3 / 4 && growth->rising >= ways[i].rising &&
             grown >= ways[i].least[resource] && grown >= ways[i].share * growth->first) {
             return true;

@@ -192,7 +192,7 @@ struct moment {
     double heavy; // share of the busiest sources, 0 to 1
     double wrong; // of log-ins, that are guesses, a second
     bool gone, locked, hung, silent_database;
-    double miss_share, evicted;
+    double miss_share, no_room;
 };
 
 static double mixed(double mild, double hard, double strength) // geometric
@@ -373,7 +373,7 @@ static void apply_process(struct model *model, struct moment *moment, struct mod
         break;
     case MODEL_cache_small:
         moment->miss_share = fmax(moment->miss_share, mixed(0.25, 0.7, s));
-        moment->evicted = moment->load.checks * moment->miss_share;
+        moment->no_room = moment->load.checks * moment->miss_share;
         model->sessions = model->sessions_room;
         break;
     case MODEL_cold_start:
@@ -434,7 +434,7 @@ static void take_others(struct model *model, const struct moment *moment)
     put(model->core, STATS_process_memory_bytes, 90e6 + model->sessions * 64);
     put(model->core, STATS_cache_sessions_entries, model->sessions);
     put(model->core, STATS_cache_sessions_capacity, model->sessions_room);
-    add(model->core, STATS_sessions_evicted, moment->evicted / 10);
+    add(model->core, STATS_sessions_no_room, moment->no_room / 10);
     if (second) {
         put(model->supervisor, STATS_machine_processors_limit, 2000);
         put(model->supervisor, STATS_machine_processors_others, moment->others);
