@@ -7,6 +7,7 @@
 #include "drill/drill_report.h"
 #include "drill/plan.h"
 
+#include <math.h>
 #include <poll.h>
 #include <unistd.h>
 
@@ -150,7 +151,10 @@ static bool play(const struct cli *cli, struct asked *asked, const struct drill_
 {
     static struct drill_result result;
     uint64_t began_ns = clock_mono_ns();
-    enum drill_end end = drill_run(row, &asked->options, &result);
+    struct drill_options options = asked->options;
+    double lasts_s = options.second == NULL ? row->lasts_s : fmax(row->lasts_s, options.second->lasts_s);
+    options.fault_s = fmax(options.fault_s, lasts_s);
+    enum drill_end end = drill_run(row, &options, &result);
     if (asked->options.live != NULL) {
         live("");
     }

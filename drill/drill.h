@@ -35,10 +35,11 @@ struct drill_row {
     double login_share;                       // log-ins of the peak in quiet times; 0: a few a second
     double login_factor;                      // while the fault lasts
     unsigned detected_ms, diagnosed_ms, recovered_ms, used_least_percent;
-    unsigned bars; // enum drill_bar
-    bool calm;     // nothing is wrong: nothing may be detected
-    bool sqlite;   // can do without PostgreSQL
-    bool decoy;    // not one of the five
+    double lasts_s; // at least, whatever is asked for; 0: it shows at once
+    unsigned bars;  // enum drill_bar
+    bool calm;      // nothing is wrong: nothing may be detected
+    bool sqlite;    // can do without PostgreSQL
+    bool decoy;     // not one of the five
     struct drill_before before;
 };
 extern const struct drill_row drill_rows[];

@@ -28,7 +28,7 @@ bool inject_point(const char *name, double value)
 
 const struct injection *injection_find(const char *name)
 {
-    const struct injection *const tables[] = {inject_database, inject_process, inject_load};
+    const struct injection *const tables[] = {inject_database, inject_process, inject_load, inject_start};
     for (unsigned i = 0; i < sizeof(tables) / sizeof(tables[0]); i++) {
         for (const struct injection *one = tables[i]; one->name != NULL; one++) {
             if (strcmp(one->name, name) == 0) {

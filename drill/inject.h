@@ -27,6 +27,7 @@ struct injecting {
     double statement_s;        // of the degraded statement, measured before; 0: not known
     double fault_s;            // how long it is to last
     pid_t held;                // a process that stands still
+    uint64_t onset_ns;         // since when it could be noticed: monotonic; 0: from its beginning
     char problem[256];         // after a failure: one sentence
 };
 
@@ -40,7 +41,8 @@ struct injection {
     void (*turn)(struct injecting *injecting, double at_s);
     // The cause has ended when this returns.
     bool (*end)(struct injecting *injecting);
-    // When the first harm was done, of a fault that lies in wait: monotonic ns, 0: none yet. NULL: at once.
+    // When the first harm was done, of a fault that lies in wait, or when stayd could notice it: monotonic
+    // ns, 0: not yet. NULL: at once.
     uint64_t (*onset)(const struct injecting *injecting);
 };
 
@@ -52,8 +54,8 @@ void injecting_release(struct injecting *injecting);
 
 // ---- between the files of the injections
 
-extern const struct injection inject_database[], inject_process[],
-    inject_load[]; // each ended by one without a name
+// Each ended by one without a name.
+extern const struct injection inject_database[], inject_process[], inject_load[], inject_start[];
 [[gnu::format(printf, 2, 3)]] bool inject_fail(struct injecting *injecting, const char *format, ...);
 bool inject_nothing(struct injecting *injecting);
 bool inject_point(const char *name, double value); // arms a fault point with a number; 0 disarms

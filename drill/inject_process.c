@@ -121,6 +121,18 @@ static bool disk_end(struct injecting *injecting)
     return inject_point("disk_slow_ms", 0);
 }
 
+static bool full_begin(struct injecting *injecting)
+{
+    (void)injecting;
+    return inject_point("disk_full", 1);
+}
+
+static bool full_end(struct injecting *injecting)
+{
+    (void)injecting;
+    return inject_point("disk_full", 0);
+}
+
 static bool leak_begin(struct injecting *injecting)
 {
     return inject_point("front_leak_kib", LEAK_KIB * injecting->strength);
@@ -216,6 +228,7 @@ const struct injection inject_process[] = {
     {"hang", 0, NULL, hang_begin, NULL, hang_end},
     {"race", INJECT_FAULTS, NULL, race_begin, NULL, race_end, race_onset},
     {"slow-disk", INJECT_FAULTS | INJECT_SQLITE, NULL, disk_begin, NULL, disk_end},
+    {"disk-full", INJECT_FAULTS | INJECT_SQLITE, NULL, full_begin, NULL, full_end},
     {"leak", INJECT_FAULTS, NULL, leak_begin, NULL, leak_end},
     {"clock-jump", INJECT_FAULTS, NULL, clock_begin, NULL, clock_end},
     {"cpu", 0, NULL, cpu_begin, NULL, cpu_end},

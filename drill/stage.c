@@ -145,11 +145,11 @@ static void log_tail(const struct stage *stage, char *out, size_t size)
     }
 }
 
-static enum stage_result wait_ready(struct stage *stage)
+static enum stage_result wait_ready(struct stage *stage, bool filled)
 {
     uint64_t end_ns = clock_mono_ns() + READY_MS * 1000000ull;
     // Without accounts of a template there are none to wait for.
-    double sessions = stage->people[0] == '\0' ? 0 : stage->users;
+    double sessions = stage->people[0] == '\0' || !filled ? 0 : stage->users;
     while (!is_ready(stage) || sessions_live(stage) < sessions) {
         if (program_ended(&stage->stayd) || clock_mono_ns() > end_ns || stage_stopping(stage)) {
             char tail[300];
@@ -187,7 +187,7 @@ enum stage_result stage_start_stayd(struct stage *stage)
         if (!write_config(stage, stage->options->config) || !spawn(stage)) {
             break;
         }
-        enum stage_result result = wait_ready(stage);
+        enum stage_result result = wait_ready(stage, true);
         if (result == STAGE_READY || stage_stopping(stage)) {
             return result;
         }
@@ -203,10 +203,20 @@ void stage_stop_stayd(struct stage *stage)
     program_stop(&stage->stayd, SIGTERM, STOP_MS);
 }
 
-bool stage_restart(struct stage *stage)
+bool stage_restart_with(struct stage *stage, const char *config, bool filled)
 {
     stage_stop_stayd(stage);
-    return spawn(stage) && wait_ready(stage) == STAGE_READY;
+    return write_config(stage, config) && spawn(stage) && wait_ready(stage, filled) == STAGE_READY;
+}
+
+bool stage_restart(struct stage *stage)
+{
+    return stage_restart_with(stage, stage->options->config, true);
+}
+
+bool stage_fill(struct stage *stage)
+{
+    return wait_ready(stage, true) == STAGE_READY;
 }
 
 // Registration is open to others once there is an administrator.

@@ -59,6 +59,11 @@ unsigned stage_pids(const struct stage *stage, const char *name, pid_t pids[stat
 [[nodiscard]] bool stage_reconfigure(struct stage *stage, const char *config);
 // Stops stayd and starts it again on the same ports and data, as an operator does.
 [[nodiscard]] bool stage_restart(struct stage *stage);
+// The same with other further lines in its configuration. `filled`: until it has the sessions in its tables,
+// else until it is ready.
+[[nodiscard]] bool stage_restart_with(struct stage *stage, const char *config, bool filled);
+// Waits until it has the sessions in its tables.
+[[nodiscard]] bool stage_fill(struct stage *stage);
 // Are fault points in this build?
 bool stage_has_faults(void);
 

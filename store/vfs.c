@@ -33,14 +33,24 @@ static ssize_t settle(ssize_t written)
     return written;
 }
 
+// A drill's disk has no room, not even for what replaces something.
+static bool has_room(void)
+{
+    if (FAULT("disk_full")) {
+        errno = ENOSPC;
+        return false;
+    }
+    return true;
+}
+
 static ssize_t write_at(int fd, const void *data, size_t size, off_t offset)
 {
-    return settle(pwrite(fd, data, size, offset));
+    return has_room() ? settle(pwrite(fd, data, size, offset)) : -1;
 }
 
 static ssize_t write_on(int fd, const void *data, size_t size)
 {
-    return settle(write(fd, data, size));
+    return has_room() ? settle(write(fd, data, size)) : -1;
 }
 
 // SQLite syncs by a method of the file, which is no system call of the table above.

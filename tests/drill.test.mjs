@@ -52,6 +52,16 @@ test('lock: who waits is not who holds it', async () => {
   assert.ok(result.ruled_out.length > 5 && result.ruled_out.every(({ cause, because }) => cause && because), said);
 });
 
+test('small-cache: sessions that have no room in the table are asked for each time, and served', async () => {
+  const { result, said } = await drill('small-cache', 40, '--accounts', '20000');
+  assert.equal(result.cause?.split('+')[0], 'cache_small', said);
+});
+
+test('disk-full: nothing can be written, and every session is good', async () => {
+  const { result, said } = await drill('disk-full', 1, '--sqlite');
+  assert.equal(result.cause?.split('+')[0], 'disk_full', said);
+});
+
 test('stopped in the middle, it leaves nothing behind', async () => {
   const before = stages();
   const program = new Program(executable('stayctl'), ['drill', 'login-spike', '--sqlite', '--cache', cache]);
