@@ -38,6 +38,8 @@ test('no page has commands that no story runs', () => {
   assert.deepEqual(pages.filter((page) => commands(page).length > 0 && !run.includes(page)), []);
   // make check runs this story, so this story can't run it.
   assert.deepEqual(commands('README.md'), [['make run', 'make check']]);
+  // What it prints is held to a real run by postgres_why.test.mjs.
+  assert.deepEqual(pages.flatMap((page) => [...read(page).matchAll(/^ *\$ (.*)$/gm)].map(([, line]) => [page, line])), [['README.md', 'stayctl why']]);
 });
 
 test('make help lists every target, and the docs name only those', async () => {

@@ -2,6 +2,7 @@
 // What stayd sees of its database and says of it, on a real server: a lock and who holds it, an index that is gone, with the
 // statement that makes it, a server that is stopped, a network that is slow.
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { login, metric, onPostgres } from './lib/accounts.mjs';
@@ -57,6 +58,18 @@ const over = async () => {
   await until(async () => (await why()).state === 'healthy', { timeout: 20_000, every: 200, what: 'healthy again' }).catch(() => {});
 };
 
+/** Without its figures, times, and line breaks. */
+const plain = (text) => text.replace(/\d[\d.:TZ-]*(?: (?:µs|ms|s|min)\b)?/g, 'N').replace(/^(?:DEGRADED|INCIDENT)/, 'STATE').replace(/\s+/g, ' ').trim();
+
+/** What README.md shows of `stayctl why`, left out parts apart. */
+function readmeParts() {
+  const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8');
+  const [, shown] = /^```console\n\$ stayctl why\n([\s\S]*?)^```$/m.exec(readme);
+  const parts = shown.split(/^…$/m).flatMap((part) => part.split(/^(?= {2}- )/m)).map(plain).filter(Boolean);
+  assert.ok(parts.length >= 5);
+  return parts;
+}
+
 /** Says how long it took. */
 async function soon(t, what, condition, limit = SEEN_MS) {
   const began = Date.now();
@@ -107,6 +120,14 @@ test('an index that is gone', async () => {
   assert.match(JSON.stringify(verdict), /Seq Scan on accounts/);
   const remedy = /CREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS accounts_name ON accounts \(name\)/.exec(JSON.stringify(verdict));
   assert.ok(remedy, 'the statement to copy');
+  const missing = async () => {
+    const { stdout } = await server.ctl('why');
+    return { stdout, parts: readmeParts().filter((part) => !plain(stdout).includes(part)) };
+  };
+  await until(async () => (await missing()).parts.length === 0, { every: 200, what: 'what README.md shows' }).catch(async () => {
+    const { stdout, parts } = await missing();
+    assert.deepEqual(parts, [], stdout);
+  });
   await postgres.sql(remedy[0]);
   await over();
 });
