@@ -197,6 +197,11 @@ static void someone_elses_lock_is_not_waited_for(void **state)
     (void)clock_gettime(CLOCK_MONOTONIC, &after);
     assert_true(after.tv_sec - before.tv_sec < 5);
     assert_non_null(strstr(why, "timeout"));
+    execute(holder, "ROLLBACK");
+    assert_true(postgres_plans_look(b->postgres, PLAN_LIVE, on_finding, &seen, why, sizeof(why)));
+    PGresult *left = PQexec(b->postgres, "SELECT FROM pg_prepared_statements WHERE name = 'stayd_check'");
+    assert_int_equal(PQntuples(left), 0); // a pooler gives the connection to others
+    PQclear(left);
     PQfinish(holder);
 }
 

@@ -310,7 +310,8 @@ static bool look_generic(struct look *look, enum statement statement)
     bool fine = false;
     PGresult *result = NULL;
     bytes_init(&text, 16384);
-    if (!begin(look, false) || !execute(look, "SET LOCAL plan_cache_mode = force_generic_plan")) {
+    if (!begin(look, false) ||
+        !execute(look, "SET LOCAL plan_cache_mode = force_generic_plan; SAVEPOINT stayd_check")) {
         goto out;
     }
     bytes_append_view(&text, VIEW("PREPARE stayd_check AS "));
@@ -330,14 +331,10 @@ static bool look_generic(struct look *look, enum statement statement)
 out:
     PQclear(result);
     bytes_release(&text);
-    PQclear(
-        PQexec(look->connection, "DEALLOCATE stayd_check")); // in the transaction: a pooler may stand between
-    if (PQtransactionStatus(look->connection) == PQTRANS_INERROR) {
-        PQclear(PQexec(look->connection, "ROLLBACK"));
-        PQclear(PQexec(look->connection, "DEALLOCATE stayd_check"));
-    } else {
-        PQclear(PQexec(look->connection, "ROLLBACK"));
-    }
+    // What was prepared outlives its transaction, and behind a pooler the next one may be on another
+    // connection: it goes within this one, also when EXPLAIN could not wait for a lock.
+    PQclear(PQexec(look->connection, "ROLLBACK TO SAVEPOINT stayd_check; DEALLOCATE stayd_check"));
+    PQclear(PQexec(look->connection, "ROLLBACK"));
     return fine;
 }
 

@@ -377,7 +377,7 @@ static void on_open_failed(struct postgres_connection *connection, enum postgres
 
 // ---- the clock -------------------------------------------------------------------------------------------
 
-static void give_up(struct postgres_slot *slot, uint64_t now_ns)
+static void give_up(struct postgres_slot *slot, const char *why, uint64_t now_ns)
 {
     struct postgres_service *service = slot->service;
     struct postgres_job *job = slot->job;
@@ -389,8 +389,7 @@ static void give_up(struct postgres_slot *slot, uint64_t now_ns)
     postgres_helper_cancel(service->helper, postgres_connection_cancel(&slot->connection));
     if (job != NULL) {
         stats_count(STATS_store_expired);
-        postgres_failure_say(POSTGRES_FAILED_LATE, slot->call.operation->name, "no answer at its deadline",
-                             now_ns / 1000000u);
+        postgres_failure_say(POSTGRES_FAILED_LATE, slot->call.operation->name, why, now_ns / 1000000u);
         postgres_service_refuse(service, job, WIRE_STORE_UNAVAILABLE);
     }
 }
@@ -434,7 +433,7 @@ static void tick_slot(struct postgres_slot *slot, uint64_t now_ns)
             if (slot->patient) {
                 pool_gave_up(&service->pool, slot->kind, now_ns / 1000000u);
             }
-            give_up(slot, now_ns);
+            give_up(slot, "no answer at its deadline", now_ns);
         }
     } else if (slot->running && slot->cancelled_ns > 0 && now_ns >= slot->cancelled_ns + UNANSWERED_NS) {
         postgres_failure_say(POSTGRES_FAILED_SILENT, slot->call.operation->name, "nor to its cancellation",
@@ -464,9 +463,21 @@ void postgres_pool_cancel_old(struct postgres_service *service, uint64_t now_ns)
     for (uint32_t i = 0; i < service->pool.max; i++) {
         struct postgres_slot *slot = &service->slots[i];
         if (slot->running && slot->cancelled_ns == 0) {
-            give_up(slot, now_ns);
+            give_up(slot, "no answer when a new core came", now_ns);
         }
     }
+}
+
+void postgres_pool_make_room(struct postgres_service *service, uint64_t now_ns)
+{
+    for (uint32_t i = 0; i < service->pool.max; i++) {
+        struct postgres_slot *slot = &service->slots[i];
+        if (slot->running && slot->cancelled_ns == 0 && slot->late >= POOL_OVERDUE) {
+            pool_gave_up(&service->pool, slot->kind, now_ns / 1000000u);
+            give_up(slot, "it waits, and the pooler has no connection left: its pool is too small", now_ns);
+        }
+    }
+    postgres_pool_admit(service);
 }
 
 void postgres_pool_close_all(struct postgres_service *service)

@@ -3,7 +3,9 @@
 // the state for a new core. Runs in stayd-store on the event loop.
 // 1. One question at a time; `asked` from the question to its answer.
 // 2. The breaker closes only after the state was read: a server that accepts and can't answer stays away.
-// 3. A fence is over when the server has nothing of this node running but what this process waits for.
+// 3. Behind a pooler the question may have to wait for a connection that stuck statements hold: they give
+// way.
+// 4. A fence is over when the server has nothing of this node running but what this process waits for.
 #include "store/postgres_service.h"
 
 #include "base/clock.h"
@@ -15,6 +17,7 @@
 
 #define HEARTBEAT_NS   250000000u
 #define ANSWER_NS      1000000000u // then the server is silent
+#define ROOM_NS        250000000u  // then a pooler may have no connection for the question
 #define OLD_ONES_NS    200000000u  // what an old core began may take before it is cancelled
 #define FENCE_EVERY_NS 20000000u
 #define SAY_DOWN_NS    500000000u // a new core waits for the first connection so long
@@ -329,6 +332,10 @@ void postgres_reserved_tick(struct postgres_service *service, uint64_t now_ns)
         postgres_failure_say(POSTGRES_FAILED_SILENT, "the server", "no answer within 1 s", now_ns / 1000000u);
         service->ghosts = true;
         postgres_service_trip(service);
+    }
+    if (service->reserved.asked && service->target.pooler && now_ns >= service->reserved.asked_ns + ROOM_NS &&
+        service->pool.overdue > 0 && !postgres_connection_has_news(&service->reserved.connection)) {
+        postgres_pool_make_room(service, now_ns);
     }
     if (service->reserved.connection.state == POSTGRES_CLOSED) {
         if (service->reserved.stage == POSTGRES_AWAY) {

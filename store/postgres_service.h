@@ -161,6 +161,8 @@ void postgres_pool_close_all(struct postgres_service *service);
 // Those that are idle now, the others when they are: the server is another one.
 void postgres_pool_replace_all(struct postgres_service *service);
 void postgres_pool_cancel_old(struct postgres_service *service, uint64_t now_ns);
+// What is overdue is cancelled: behind a pooler it may hold all the connections that there are.
+void postgres_pool_make_room(struct postgres_service *service, uint64_t now_ns);
 void postgres_service_trip(struct postgres_service *service);
 
 // postgres_attempt.c: one connection attempt at a time

@@ -185,11 +185,15 @@ export class Postgres {
     return JSON.parse(await this.sql(`WITH r AS (${text}) SELECT coalesce(json_agg(r), '[]') FROM r`, options));
   }
 
-  /** Runs SQL in a session that stays (after BEGIN: with its locks); returns the function that ends it. */
-  async hold(text, { database = 'stayd', user = SUPERUSER } = {}) {
+  /**
+   * Runs SQL in a session that stays (after BEGIN: with its locks); returns the function that ends it.
+   * through: a PgBouncer, as the role "stayd".
+   */
+  async hold(text, { database = 'stayd', user = SUPERUSER, through } = {}) {
     const name = `story-${process.pid}-${Math.random().toString(36).slice(2)}`;
-    const holder = new Program('psql', ['-X', '-q', '-A', '-t', '-v', 'ON_ERROR_STOP=1', '-h', this.folder, '-p', String(this.port), '-U', user,
-      '-d', database], { input: `${text};\n\\echo held\nSELECT pg_sleep(3600);\n`, env: { PGAPPNAME: name } });
+    const place = through ? ['127.0.0.1', through.port, ROLE] : [this.folder, this.port, user];
+    const holder = new Program('psql', ['-X', '-q', '-A', '-t', '-v', 'ON_ERROR_STOP=1', '-h', place[0], '-p', String(place[1]), '-U', place[2],
+      '-d', database], { input: `${text};\n\\echo held\nSELECT pg_sleep(3600);\n`, env: { PGAPPNAME: name, PGPASSWORD: ROLE_PASSWORD } });
     await until(() => {
       if (holder.exit) throw Object.assign(new Error(`psql: ${holder.output}`), { fatal: true });
       return /^held$/m.test(holder.output);
