@@ -41,3 +41,11 @@ bool http_host_is_valid(struct view value)
     return value.data[end] == ':' && value.size - end <= 6 && view_to_u64(view_from(value, end + 1), &port) &&
            port <= 65535;
 }
+
+struct view http_host_name(struct view value)
+{
+    bool bracketed = value.size > 0 && value.data[0] == '[';
+    struct view name = view_first(value, bracketed ? view_index(value, ']') + 1 : view_index(value, ':'));
+    bool dot = name.size > 1 && name.data[name.size - 1] == '.';
+    return view_first(name, name.size - dot);
+}

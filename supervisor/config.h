@@ -54,6 +54,7 @@ struct config {
     char tls_key[CONFIG_PATH_MAX];
     struct config_listen ops_listen;     // kind NONE: off
     char ops_url[513];                   // where people reach it, "" for what ops_listen says
+    char ops_hosts[1025];                // more names that the ops listener goes by, joined by commas
     char alert_webhook[CONFIG_PATH_MAX]; // "" for none; services put a secret into its path
     char alert_webhook_ca[CONFIG_PATH_MAX];
     char alert_command[CONFIG_PATH_MAX]; // "/path arguments", "" for none
@@ -115,8 +116,9 @@ void config_wipe(struct config *config);
 // Prints the report, a line each: `stayd.conf:3: error: unknown key ...`.
 void config_report_print(const struct config_report *report, const char *file, FILE *out);
 
-// host[:port] of public_url, borrowed; the scheme is https or not.
-struct view config_public_host(const struct config *config); // without the port
+// The host of a URL of the configuration, borrowed, without its port; empty when the URL is.
+struct view config_url_host(const char *url);
+struct view config_public_host(const struct config *config);
 bool config_public_is_https(const struct config *config);
 
 #endif

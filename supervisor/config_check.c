@@ -56,11 +56,17 @@ bool config_public_is_https(const struct config *config)
     return view_starts_with(view_of_cstr(config->public_url), VIEW("https://"));
 }
 
-struct view config_public_host(const struct config *config)
+struct view config_url_host(const char *url)
 {
-    struct view rest = view_from(view_of_cstr(config->public_url), config_public_is_https(config) ? 8 : 7);
+    struct view rest = view_of_cstr(url);
+    rest = view_from(rest, view_starts_with(rest, VIEW("https://")) ? 8 : 7);
     size_t end = rest.size > 0 && rest.data[0] == '[' ? view_index(rest, ']') + 1 : view_index(rest, ':');
     return view_first(rest, end);
+}
+
+struct view config_public_host(const struct config *config)
+{
+    return config_url_host(config->public_url);
 }
 
 // The host itself or a sub-domain of `domain`.

@@ -14,6 +14,7 @@ const struct config_key config_keys[CONFIG_KEYS] = {
     {"tls_key", CONFIG_KIND_PATH, ROOM(tls_key), 0, 0, false},
     {"ops_listen", CONFIG_KIND_OPS_LISTEN, AT(ops_listen), 0, 0, 0, false},
     {"ops_url", CONFIG_KIND_URL, ROOM(ops_url), 0, 0, false},
+    {"ops_hosts", CONFIG_KIND_HOSTS, ROOM(ops_hosts), 0, 0, true},
     {"alert_webhook", CONFIG_KIND_WEBHOOK, ROOM(alert_webhook), 0, 0, false},
     {"alert_webhook_ca", CONFIG_KIND_PATH, ROOM(alert_webhook_ca), 0, 0, false},
     {"alert_command", CONFIG_KIND_COMMAND, ROOM(alert_command), 0, 0, false},

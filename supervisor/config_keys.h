@@ -43,7 +43,7 @@ struct config_key {
     bool repeats;
 };
 
-enum { CONFIG_KEYS = 37, CONFIG_RULE_KEYS = 6 };
+enum { CONFIG_KEYS = 38, CONFIG_RULE_KEYS = 6 };
 
 extern const struct config_key config_keys[CONFIG_KEYS];           // offsets in struct config
 extern const struct config_key config_rule_keys[CONFIG_RULE_KEYS]; // offsets in struct config_rule

@@ -122,6 +122,15 @@ static void everything_is_read(void **state)
     assert_true(config.rule[1].deny);
 }
 
+static void names_are_joined(void **state)
+{
+    (void)state;
+    assert_true(parse("ops_hosts = stayd, a.example.net\nops_hosts = *.monitoring.example.net\n"));
+    assert_string_equal(config.ops_hosts, "stayd,a.example.net,*.monitoring.example.net");
+    one_error("ops_hosts = http://stayd\n",
+              "1: error: ops_hosts must be host names joined by commas, not \"http://stayd\"");
+}
+
 static void unknown_keys_name_the_nearest(void **state)
 {
     (void)state;
@@ -302,17 +311,12 @@ static void changes_are_named(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(empty_is_fine),
-        cmocka_unit_test(everything_is_read),
-        cmocka_unit_test(unknown_keys_name_the_nearest),
-        cmocka_unit_test(bad_values_say_why),
-        cmocka_unit_test(keys_that_contradict_each_other),
-        cmocka_unit_test(databases),
-        cmocka_unit_test(a_database_with_everything),
-        cmocka_unit_test(all_errors_are_told),
-        cmocka_unit_test(bounds_hold),
-        cmocka_unit_test(distances),
-        cmocka_unit_test(changes_are_named),
+        cmocka_unit_test(empty_is_fine),       cmocka_unit_test(everything_is_read),
+        cmocka_unit_test(names_are_joined),    cmocka_unit_test(unknown_keys_name_the_nearest),
+        cmocka_unit_test(bad_values_say_why),  cmocka_unit_test(keys_that_contradict_each_other),
+        cmocka_unit_test(databases),           cmocka_unit_test(a_database_with_everything),
+        cmocka_unit_test(all_errors_are_told), cmocka_unit_test(bounds_hold),
+        cmocka_unit_test(distances),           cmocka_unit_test(changes_are_named),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

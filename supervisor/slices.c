@@ -4,6 +4,8 @@
 // password of the database to stayd-store alone.
 #include "supervisor/slices.h"
 
+#include "supervisor/config_values.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -276,6 +278,42 @@ static bool hash_encode(const struct slices *slices, struct bytes *packet)
     return fine;
 }
 
+static void name_add(struct bytes *names, struct view name)
+{
+    if (name.size > 0) {
+        bytes_append_format(names, "%s%.*s", names->size > 0 ? "," : "", (int)name.size,
+                            (const char *)name.data);
+    }
+}
+
+// Names that somebody who configures stayd has given to it, or to this machine: nobody else's page has one.
+static void ops_names(const struct config *config, struct bytes *names)
+{
+    char machine[256] = "";
+    if (gethostname(machine, sizeof machine - 1) != 0 ||
+        config_value_host(view_of_cstr(machine), false) != NULL) {
+        machine[0] = '\0';
+    }
+    name_add(names, view_of_cstr(config->ops_hosts));
+    name_add(names, config_url_host(config->ops_url));
+    name_add(names, config_public_host(config));
+    name_add(names, view_of_cstr(machine));
+}
+
+static bool watch_encode(const struct slices *slices, struct bytes *packet)
+{
+    struct bytes names;
+    bytes_init(&names, 2048);
+    ops_names(slices->config, &names);
+    struct wire_watch_config slice = {.fronts = slices->fronts,
+                                      .version = view_of_cstr(slices->version),
+                                      .ops_url = view_of_cstr(slices->config->ops_url),
+                                      .ops_hosts = bytes_view(&names)};
+    bool fine = !names.failed && wire_watch_config_encode(packet, &slice);
+    bytes_release(&names);
+    return fine;
+}
+
 bool slices_encode(const struct slices *slices, enum wire_role role, uint16_t index, struct bytes *packet)
 {
     switch ((unsigned)role) {
@@ -297,12 +335,8 @@ bool slices_encode(const struct slices *slices, enum wire_role role, uint16_t in
         struct wire_key_config slice = {0};
         return wire_key_config_encode(packet, &slice);
     }
-    case WIRE_WATCH: {
-        struct wire_watch_config slice = {.fronts = slices->fronts,
-                                          .version = view_of_cstr(slices->version),
-                                          .ops_url = view_of_cstr(slices->config->ops_url)};
-        return wire_watch_config_encode(packet, &slice);
-    }
+    case WIRE_WATCH:
+        return watch_encode(slices, packet);
     default:
         return false;
     }

@@ -90,3 +90,21 @@ test('it says that it is old while stayd-watch can\'t be reached, and goes on wh
   await until(async () => await stale.textContent() === '', { what: 'fresh again' });
   await visitor.context.close();
 });
+
+test('a page whose own name was pointed here after it was loaded reads nothing', async () => {
+  const rebound = await startBrowser({ args: ['--host-resolver-rules=MAP rebound.example 127.0.0.1'] });
+  const page = await (await rebound.newContext()).newPage();
+  const site = `http://rebound.example:${server.opsPort}`;
+  assert.equal((await page.goto(`${site}/why.json`)).status(), 421);
+  // For the browser this is now that site's page, and asks its own site.
+  const read = (path) => page.evaluate(async (at) => {
+    const answer = await fetch(at);
+    return { status: answer.status, type: answer.type, text: await answer.text() };
+  }, path);
+  for (const path of ['/metrics', '/incidents.json', '/top.json', '/']) {
+    const { status, type, text } = await read(path);
+    assert.equal(`${status} ${type}`, '421 basic', path);
+    assert.doesNotMatch(text, /stayd_|verdict|"incidents"/);
+  }
+  await rebound.close();
+});

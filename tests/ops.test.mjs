@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: ISC
 // The ops listener of a whole stayd: metrics that follow what happens, readiness that follows core, crash records.
 import assert from 'node:assert/strict';
+import { hostname } from 'node:os';
 import { before, test } from 'node:test';
 import { Client, raw } from './lib/http.mjs';
 import { startStayd } from './lib/stayd.mjs';
@@ -121,6 +122,29 @@ test('the pages', async (t) => {
     const { responses } = await raw(server.opsPort, 'GET /metrics HTTP/1.1\r\nHost : a\r\n\r\n');
     assert.equal(responses[0].status, 400);
   });
+});
+
+test('it answers to its own names only, so that no web page can read it; a name is told by ops_hosts', async () => {
+  const as = (host, path = '/metrics') => ops.get(path, { headers: { host: `${host}:${server.opsPort}` } });
+  const status = async (...args) => (await as(...args)).status;
+  // What a page does whose own name now points here: the same address, its own name.
+  for (const path of ['/', '/metrics', '/why.json', '/top.json', '/incidents', '/runbooks']) {
+    const answer = await as('rebound.example', path);
+    assert.equal(answer.status, 421, path);
+    assert.match(answer.json().detail, /asked for as rebound\.example:\d+.*ops_hosts/);
+    assert.doesNotMatch(answer.text, /stayd_/);
+  }
+  assert.equal((await server.logged({ event: 'ops_host_refused' })).level, 'warning');
+  for (const path of ['/livez', '/readyz']) assert.equal(await status('rebound.example', path), 200, path);
+  for (const host of ['127.0.0.1', '[::1]', 'localhost', 'LOCALHOST', hostname()]) assert.equal(await status(host), 200, host);
+
+  for (const host of ['stayd', 'stayd.internal', 'a.monitoring.example', 'ops.example']) assert.equal(await status(host), 421, host);
+  server.reload({ ops_hosts: ['stayd, stayd.internal', '*.monitoring.example'], ops_url: 'https://ops.example' });
+  await server.logged({ event: 'reloaded' });
+  for (const host of ['stayd', 'stayd.internal', 'a.monitoring.example', 'ops.example']) {
+    await until(async () => await status(host) === 200, { what: `an answer to ${host}` });
+  }
+  assert.equal(await status('rebound.example'), 421);
 });
 
 test('a front that crashed leaves a record; its successor is counted on', async () => {

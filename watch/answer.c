@@ -51,6 +51,20 @@ void answer_page(const struct asked *asked)
                 "form-action 'none'; frame-ancestors 'none'; base-uri 'none'"));
 }
 
+void answer_misdirected(const struct asked *asked, struct view host)
+{
+    struct bytes detail;
+    bytes_init(&detail, 1024);
+    bytes_append_format(
+        &detail,
+        "The ops listener was asked for as %.*s. It goes by addresses, localhost, the hosts of "
+        "public_url and ops_url, and the names in ops_hosts: if this is one of its names, add it "
+        "there.",
+        (int)host.size, (const char *)host.data);
+    answer_problem(asked, 421, VIEW("This is not that host."), bytes_view(&detail), 0);
+    bytes_release(&detail);
+}
+
 void answer_nothing_here(const struct asked *asked)
 {
     answer_problem(

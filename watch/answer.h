@@ -22,6 +22,8 @@ void answer_page(const struct asked *asked);
 // An error (RFC 9457).
 void answer_problem(const struct asked *asked, unsigned status, struct view title, struct view detail,
                     uint32_t retry_after_s);
+// 421: `host` is none of our names.
+void answer_misdirected(const struct asked *asked, struct view host);
 // 404.
 void answer_nothing_here(const struct asked *asked);
 // 405; `allow`: the methods that there are.

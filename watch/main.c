@@ -174,7 +174,8 @@ static bool take_config(void *context, struct view packet, bool again)
     }
     self->watched.fronts = config.fronts;
     (void)view_to_cstr(config.version, self->book.version, sizeof(self->book.version));
-    return view_to_cstr(config.ops_url, self->ops_url, sizeof(self->ops_url)) &&
+    return names_take(&self->ops.names, config.ops_hosts) &&
+           view_to_cstr(config.ops_url, self->ops_url, sizeof(self->ops_url)) &&
            view_to_cstr(config.version, self->watched.version, sizeof(self->watched.version));
 }
 

@@ -2,12 +2,15 @@
 // Routes of the ops listener and of the control socket. Runs in stayd-watch.
 #include "watch/ops.h"
 
+#include "base/log.h"
 #include "watch/answer.h"
 #include "watch/file.h"
 #include "watch/live_page.h"
 #include "watch/review.h"
 #include "watch/routes.h"
 #include "watch/runbooks.h"
+
+#define MISDIRECTED_SAY_NS 60000000000u
 
 void ops_init(struct ops *ops, const struct watched *watched, const struct incidents *incidents)
 {
@@ -140,10 +143,35 @@ static const struct route *find(struct view path)
     return NULL;
 }
 
+// Whoever scrapes by a name that is not known must find it here; a page in somebody's browser asks often.
+static void say_misdirected(struct ops *ops, struct view host, uint64_t now_ns)
+{
+    if (ops->misdirected_ns == 0 || now_ns >= ops->misdirected_ns + MISDIRECTED_SAY_NS) {
+        ops->misdirected_ns = now_ns;
+        log_event(LOG_WARNING, "ops_host_refused",
+                  "the ops listener was asked for as %.*s: if this is one of its names, add it to ops_hosts",
+                  (int)host.size, (const char *)host.data);
+    }
+}
+
+// Who only looks whether stayd is there learns nothing, and is often a machine that asks by any name.
+static bool is_misdirected(const struct route *route, const struct asked *asked, struct view *host)
+{
+    bool health = route != NULL && route->class == STATS_CLASS_health;
+    *host = http_request_known(asked->request, HTTP_HEADER_HOST);
+    return asked->door == OPS_DOOR_LISTENER && !health && !names_have(&asked->ops->names, *host);
+}
+
 static void answer(const struct route *route, struct asked *asked)
 {
+    struct view host;
     bool reads = asked->request->method == HTTP_GET || asked->request->method == HTTP_HEAD;
     bool changes = asked->request->method == HTTP_POST && asked->door == OPS_DOOR_CONTROL;
+    if (is_misdirected(route, asked, &host)) {
+        say_misdirected(asked->ops, host, asked->now->mono_ns);
+        answer_misdirected(asked, host);
+        return;
+    }
     if (route == NULL) {
         answer_nothing_here(asked);
         return;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: ISC
 // The answers of the ops listener and of the control socket: which path says what. Used by stayd-watch. Owns
 // nothing: reads what is watched. Bounds: an answer is at most OPS_ANSWER_MAX bytes. Through the ops listener
-// only GET and HEAD, and nothing changes anything.
+// only GET and HEAD, and nothing changes anything; who asks for it by a name that is none of its own gets
+// nothing but /livez and /readyz.
 #ifndef WATCH_OPS_H
 #define WATCH_OPS_H
 
@@ -11,6 +12,7 @@
 #include "watch/incident_book.h"
 #include "watch/incidents.h"
 #include "watch/metrics.h"
+#include "watch/names.h"
 #include "watch/series.h"
 #include "watch/top.h"
 #include "watch/watched.h"
@@ -26,6 +28,8 @@ struct ops {
     struct saturation saturation; // sampled by the process, as is
     struct top top;
     struct history history;
+    struct names names;      // of the listener
+    uint64_t misdirected_ns; // when a request for another name was last told in the log
     // Set by the process once they are there; NULL: not yet.
     struct incident_book *book;
     const struct verdict *verdict;

@@ -40,12 +40,12 @@ static int tear_down(void **unused)
     return 0;
 }
 
-static const char *ask(const char *line)
+static const char *ask_as(const char *host, const char *line)
 {
     static struct http_request request;
     char head[512];
     size_t consumed;
-    snprintf(head, sizeof(head), "%s HTTP/1.1\r\nHost: localhost\r\n\r\n", line);
+    snprintf(head, sizeof(head), "%s HTTP/1.1\r\nHost: %s\r\n\r\n", line, host);
     http_request_reset(&request);
     assert_int_equal(http_parse_head(&request, view_of_cstr(head), &http_limits_default, &consumed),
                      HTTP_DONE);
@@ -53,6 +53,11 @@ static const char *ask(const char *line)
     ops_answer(&ops, &request, door, &now, &out);
     assert_true(bytes_append_byte(&out, '\0'));
     return (const char *)out.data;
+}
+
+static const char *ask(const char *line)
+{
+    return ask_as("localhost", line);
 }
 
 static bool starts(const char *text, const char *with)
@@ -74,6 +79,28 @@ static void each_path_has_its_answer(void **unused)
     assert_non_null(strstr(ask("GET /nowhere"), "application/problem+json"));
     assert_true(starts(ask("POST /metrics"), "HTTP/1.1 405 "));
     assert_non_null(strstr(ask("POST /metrics"), "Allow: GET, HEAD\r\n"));
+}
+
+static void a_host_that_is_none_of_its_names_gets_nothing(void **unused)
+{
+    static const char *const lines[] = {"GET /",           "GET /metrics",  "GET /why.json", "GET /incidents",
+                                        "GET /incidents/", "GET /runbooks", "GET /ops.js",   "GET /nowhere",
+                                        "HEAD /metrics",   "POST /metrics"};
+    (void)unused;
+    assert_true(names_take(&ops.names, VIEW("stayd.internal")));
+    for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+        assert_true(starts(ask_as("evil.example:9480", lines[i]), "HTTP/1.1 421 "));
+        assert_false(starts(ask_as("stayd.internal:9480", lines[i]), "HTTP/1.1 421 "));
+        assert_false(starts(ask_as("[::1]:9480", lines[i]), "HTTP/1.1 421 "));
+    }
+    const char *answer = ask_as("evil.example:9480", "GET /metrics");
+    assert_non_null(strstr(answer, "asked for as evil.example:9480"));
+    assert_non_null(strstr(answer, "ops_hosts"));
+    assert_null(strstr(answer, "stayd_up"));
+    assert_true(starts(ask_as("evil.example", "GET /livez"), "HTTP/1.1 200 "));
+    assert_true(starts(ask_as("evil.example", "GET /readyz"), "HTTP/1.1 503 "));
+    door = OPS_DOOR_CONTROL; // no browser reaches it
+    assert_true(starts(ask_as("evil.example", "GET /metrics"), "HTTP/1.1 200 "));
 }
 
 static void head_has_no_body(void **unused)
@@ -156,6 +183,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(each_path_has_its_answer, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_host_that_is_none_of_its_names_gets_nothing, set_up, tear_down),
         cmocka_unit_test_setup_teardown(head_has_no_body, set_up, tear_down),
         cmocka_unit_test_setup_teardown(not_ready_without_core_and_a_front, set_up, tear_down),
         cmocka_unit_test_setup_teardown(only_records_are_listed_and_read, set_up, tear_down),
