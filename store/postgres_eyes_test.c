@@ -3,135 +3,12 @@
 // a server that went away and came back, and what of it a role without rights sees.
 #include "store/postgres_service.h"
 
-#include "base/clock.h"
-#include "base/stats.h"
-#include "store/testing.h"
+#include "store/testing_service.h"
 
-#include <stdio.h>
-
-#define EVENTS_MAX 256
-
-struct heard {
-    uint8_t kind;
-    uint64_t a, b;
-    char name[80], text[2100], more[1024];
-};
-
-struct seen {
-    struct service *service;
-    struct ev_loop *loop;
-    ev_timer pulse;
-    PGconn *other;
-    char folder[64], url[160];
-    size_t answers;
-    struct wire_store_state state;
-    struct heard event[EVENTS_MAX];
-    size_t events;
-};
-
-static void copy(char *out, size_t size, struct view view)
+static void ask(struct seen *seen)
 {
-    (void)snprintf(out, size, "%.*s", (int)view.size, view.size == 0 ? "" : (const char *)view.data);
+    SUBMIT_FOR(seen, 1500, seen->answers + 1, account_by_name, .name = VIEW("u7"));
 }
-
-static void on_answer(void *owner, struct view packet)
-{
-    (void)packet;
-    ((struct seen *)owner)->answers++;
-}
-
-static void on_state(void *owner, const struct wire_store_state *state)
-{
-    ((struct seen *)owner)->state = *state;
-}
-
-static void on_nothing(void *owner)
-{
-    (void)owner;
-}
-
-static void on_event(void *owner, const struct wire_event *event)
-{
-    struct seen *seen = owner;
-    assert_true(seen->events < EVENTS_MAX);
-    assert_int_equal(event->role, STATS_ROLE_store);
-    struct heard *heard = &seen->event[seen->events++];
-    *heard = (struct heard){.kind = event->kind, .a = event->a, .b = event->b};
-    copy(heard->name, sizeof(heard->name), event->name);
-    copy(heard->text, sizeof(heard->text), event->text);
-    copy(heard->more, sizeof(heard->more), event->more);
-}
-
-static const struct service_events events = {on_answer, on_state, on_nothing, on_nothing, on_event};
-
-static void on_pulse(struct ev_loop *loop, ev_timer *watcher, int revents)
-{
-    (void)loop;
-    (void)watcher;
-    (void)revents;
-}
-
-// The newest of a kind; of kind 0: there was none.
-static const struct heard *last(const struct seen *seen, uint8_t kind)
-{
-    static const struct heard none;
-    for (size_t i = seen->events; i > 0; i--) {
-        if (seen->event[i - 1].kind == kind) {
-            return &seen->event[i - 1];
-        }
-    }
-    return &none;
-}
-
-static bool was(const struct seen *seen, uint8_t kind)
-{
-    return last(seen, kind)->kind == kind;
-}
-
-#define UNTIL(seen, ms, condition)                                                                           \
-    do {                                                                                                     \
-        uint64_t end_ns_ = clock_mono_ns() + (uint64_t)(ms)*1000000u;                                        \
-        while (!(condition) && clock_mono_ns() < end_ns_) {                                                  \
-            ev_run((seen)->loop, EVRUN_ONCE);                                                                \
-        }                                                                                                    \
-        assert_true(condition);                                                                              \
-    } while (0)
-
-static void sql(struct seen *seen, const char *text)
-{
-    PGresult *result = PQexec(seen->other, text);
-    if (PQresultStatus(result) != PGRES_COMMAND_OK && PQresultStatus(result) != PGRES_TUPLES_OK) {
-        fail_msg("%s: %s", text, PQerrorMessage(seen->other));
-    }
-    PQclear(result);
-}
-
-static void ask(struct seen *seen, uint64_t op)
-{
-    struct bytes packet;
-    bytes_init(&packet, 256);
-    assert_true(wire_store_account_by_name_encode(
-        &packet, &(struct wire_store_account_by_name){.op = op, .deadline_ms = 1500, .name = VIEW("u7")}));
-    assert_true(service_submit(seen->service, bytes_view(&packet)));
-    bytes_release(&packet);
-}
-
-// Asks one after the other, each when the one before was answered.
-#define PATIENCE_MS 60000 // what should come comes in a second; a busy machine takes longer
-#define ASK_UNTIL(seen, ms, condition)                                                                       \
-    do {                                                                                                     \
-        uint64_t ask_end_ns_ = clock_mono_ns() + (uint64_t)(ms)*1000000u, op_ = 1;                           \
-        size_t asked_ = (seen)->answers;                                                                     \
-        while (!(condition) && clock_mono_ns() < ask_end_ns_) {                                              \
-            if ((seen)->answers == asked_) {                                                                 \
-                asked_++;                                                                                    \
-                ask(seen, op_++);                                                                            \
-            }                                                                                                \
-            ev_run((seen)->loop, EVRUN_ONCE);                                                                \
-        }                                                                                                    \
-        assert_true(condition);                                                                              \
-        UNTIL(seen, PATIENCE_MS, (seen)->answers == asked_);                                                 \
-    } while (0)
 
 static uint64_t counter(enum stats_counter at)
 {
@@ -140,31 +17,16 @@ static uint64_t counter(enum stats_counter at)
 
 static void open_it(struct seen *seen)
 {
-    char why[TARGET_WHY_MAX] = "";
     seen->state.up = false;
-    struct postgres_settings settings = {
-        .url = view_of_cstr(seen->url), .folder = seen->folder, .connections_max = 8};
-    if (!postgres_service_open(&seen->service, &settings, seen->loop, &events, seen, why)) {
-        fail_msg("%s", why);
-    }
-    assert_true(service_start(seen->service));
+    open_postgres(seen, 8);
     service_begin(seen->service);
-    UNTIL(seen, 20000, seen->state.up);
+    UNTIL(seen, seen->state.up);
 }
 
 static int setup_as(void **state, const char *role)
 {
-    struct seen *seen = calloc(1, sizeof(*seen));
-    seen->loop = ev_loop_new(EVFLAG_AUTO);
-    testing_folder(seen->folder);
-    ev_timer_init(&seen->pulse, on_pulse, 0.005, 0.005);
-    ev_timer_start(seen->loop, &seen->pulse);
-    (void)snprintf(seen->url, sizeof(seen->url), "postgres://%s@/postgres?host=%s", role,
-                   testing_server.folder);
-    seen->other = testing_postgres_connect(&testing_server, "postgres");
-    assert_non_null(seen->other);
+    struct seen *seen = seen_on_postgres(role);
     sql(seen, "SET application_name = 'somebody''s psql'");
-    sql(seen, "DROP SCHEMA public CASCADE; CREATE SCHEMA public");
     if (strcmp(role, "limited") == 0) {
         sql(seen,
             "DROP ROLE IF EXISTS limited; CREATE ROLE limited LOGIN; GRANT ALL ON SCHEMA public TO limited");
@@ -184,24 +46,12 @@ static int setup_limited(void **state)
     return setup_as(state, "limited");
 }
 
-static int teardown(void **state)
-{
-    struct seen *seen = *state;
-    service_free(&seen->service);
-    ev_timer_stop(seen->loop, &seen->pulse);
-    ev_loop_destroy(seen->loop);
-    PQfinish(seen->other);
-    testing_remove_tree(seen->folder);
-    free(seen);
-    return 0;
-}
-
 static void the_server_says_what_of_the_heartbeat_is_its_own(void **state)
 {
     struct seen *seen = *state;
     uint64_t probes = counter(STATS_database_probes), took = counter(STATS_database_probe_us),
              own = counter(STATS_database_server_us);
-    UNTIL(seen, PATIENCE_MS, counter(STATS_database_probes) >= probes + 3);
+    UNTIL(seen, counter(STATS_database_probes) >= probes + 3);
     assert_true(counter(STATS_database_server_us) > own);
     assert_true(counter(STATS_database_probe_us) - took > counter(STATS_database_server_us) - own);
 }
@@ -209,12 +59,12 @@ static void the_server_says_what_of_the_heartbeat_is_its_own(void **state)
 static void who_holds_a_lock_is_named(void **state)
 {
     struct seen *seen = *state;
-    ASK_UNTIL(seen, PATIENCE_MS, seen->answers >= 20);
+    ASK_UNTIL(seen, ask, seen->answers >= 20);
     sql(seen, "BEGIN; SET LOCAL application_name = 'somebody''s psql'; LOCK TABLE accounts /* for 'eve' */");
-    ask(seen, 1);
-    UNTIL(seen, PATIENCE_MS, counter(STATS_database_waiting_lock) == 1);
+    ask(seen);
+    UNTIL(seen, counter(STATS_database_waiting_lock) == 1);
     assert_int_equal(counter(STATS_database_active), 1);
-    UNTIL(seen, PATIENCE_MS, was(seen, WIRE_EVENT_LOCK_HELD));
+    UNTIL(seen, was(seen, WIRE_EVENT_LOCK_HELD));
     const struct heard *held = last(seen, WIRE_EVENT_LOCK_HELD);
     assert_string_equal(held->name, "accounts");
     assert_int_equal(held->b, PQbackendPID(seen->other));
@@ -223,14 +73,14 @@ static void who_holds_a_lock_is_named(void **state)
     assert_non_null(strstr(held->text, "idle in transaction"));
     assert_non_null(strstr(held->text, "LOCK TABLE accounts"));
     assert_null(strstr(held->text, "eve"));
-    UNTIL(seen, PATIENCE_MS, was(seen, WIRE_EVENT_STATEMENT_CANCELLED)); // at its deadline
+    UNTIL(seen, was(seen, WIRE_EVENT_STATEMENT_CANCELLED)); // at its deadline
     assert_string_equal(last(seen, WIRE_EVENT_STATEMENT_CANCELLED)->name, "account_by_name");
-    UNTIL(seen, 1000, was(seen, WIRE_EVENT_SHARE_SHRUNK));
+    assert_true(WITHIN(seen, 1000, was(seen, WIRE_EVENT_SHARE_SHRUNK)));
     assert_false(was(seen, WIRE_EVENT_LOCK_GONE)); // held, though nobody waits
     sql(seen, "COMMIT");
-    UNTIL(seen, 1000, was(seen, WIRE_EVENT_LOCK_GONE));
+    assert_true(WITHIN(seen, 1000, was(seen, WIRE_EVENT_LOCK_GONE)));
     assert_string_equal(last(seen, WIRE_EVENT_LOCK_GONE)->name, "accounts");
-    ASK_UNTIL(seen, PATIENCE_MS, was(seen, WIRE_EVENT_SHARE_RESTORED));
+    ASK_UNTIL(seen, ask, was(seen, WIRE_EVENT_SHARE_RESTORED));
     assert_false(was(seen, WIRE_EVENT_STATEMENT_SLOW));
 }
 
@@ -238,15 +88,15 @@ static void a_role_without_rights_is_told_what_it_may_know(void **state)
 {
     struct seen *seen = *state;
     sql(seen, "BEGIN; LOCK TABLE accounts");
-    ask(seen, 1);
-    UNTIL(seen, PATIENCE_MS, was(seen, WIRE_EVENT_LOCK_HELD));
+    ask(seen);
+    UNTIL(seen, was(seen, WIRE_EVENT_LOCK_HELD));
     const struct heard *held = last(seen, WIRE_EVENT_LOCK_HELD);
     assert_string_equal(held->name, "accounts");
     assert_int_equal(held->b, PQbackendPID(seen->other));
     assert_non_null(strstr(held->text, "GRANT pg_read_all_stats TO limited"));
     assert_null(strstr(held->text, "LOCK TABLE"));
     sql(seen, "COMMIT");
-    UNTIL(seen, PATIENCE_MS, was(seen, WIRE_EVENT_LOCK_GONE));
+    UNTIL(seen, was(seen, WIRE_EVENT_LOCK_GONE));
 }
 
 // Its plan when all is well is remembered, and how long it takes then, whatever else this machine does.
@@ -266,11 +116,11 @@ static void a_dropped_index_is_named_with_the_statement_that_makes_it(void **sta
               " repeat('x', 100), 0, 0, 0, 0 FROM generate_series(1, 300000) AS i; ANALYZE accounts");
     service_free(&seen->service);
     open_it(seen);
-    ASK_UNTIL(seen, PATIENCE_MS, is_known(seen));
+    ASK_UNTIL(seen, ask, is_known(seen));
     assert_false(was(seen, WIRE_EVENT_STATEMENT_SLOW));
     sql(seen, "DROP INDEX accounts_name");
     uint64_t onset_ns = clock_mono_ns();
-    ASK_UNTIL(seen, PATIENCE_MS, was(seen, WIRE_EVENT_STATEMENT_SLOW));
+    ASK_UNTIL(seen, ask, was(seen, WIRE_EVENT_STATEMENT_SLOW));
     print_message("named after %llu ms\n", (unsigned long long)((clock_mono_ns() - onset_ns) / 1000000u));
     const struct heard *slow = last(seen, WIRE_EVENT_STATEMENT_SLOW);
     assert_string_equal(slow->name, "account_by_name");
@@ -291,16 +141,16 @@ static void a_server_that_went_away_and_came_back_is_said_so(void **state)
     struct seen *seen = *state;
     uint64_t probes =
         counter(STATS_database_probes); // a connection being made would keep the server from ending
-    UNTIL(seen, PATIENCE_MS, counter(STATS_database_probes) >= probes + 4);
+    UNTIL(seen, counter(STATS_database_probes) >= probes + 4);
     testing_postgres_halt(&testing_server);
-    UNTIL(seen, PATIENCE_MS, was(seen, WIRE_EVENT_DATABASE_DOWN));
+    UNTIL(seen, was(seen, WIRE_EVENT_DATABASE_DOWN));
     assert_true(last(seen, WIRE_EVENT_DATABASE_DOWN)->text[0] != '\0');
     uint64_t failed = counter(STATS_database_connect_failed), moved = counter(STATS_database_moved);
-    UNTIL(seen, PATIENCE_MS, counter(STATS_database_connect_failed) > failed);
+    UNTIL(seen, counter(STATS_database_connect_failed) > failed);
     PQfinish(seen->other);
     assert_true(testing_postgres_again(&testing_server));
     seen->other = testing_postgres_connect(&testing_server, "postgres");
-    UNTIL(seen, PATIENCE_MS, was(seen, WIRE_EVENT_DATABASE_UP));
+    UNTIL(seen, was(seen, WIRE_EVENT_DATABASE_UP));
     assert_true(last(seen, WIRE_EVENT_DATABASE_UP)->a > 0);
     assert_true(was(seen, WIRE_EVENT_DATABASE_MOVED));
     assert_string_equal(last(seen, WIRE_EVENT_DATABASE_MOVED)->text, "the server was started anew");

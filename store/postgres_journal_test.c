@@ -4,85 +4,19 @@
 // database heard of it.
 #include "store/postgres_service.h"
 
-#include "base/clock.h"
-#include "store/testing.h"
+#include "store/testing_service.h"
 
-#include <dirent.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <sys/resource.h>
 
 #define MANY 10000u
 
-struct seen {
-    struct service *service;
-    struct ev_loop *loop;
-    ev_timer pulse;
-    PGconn *other;
-    char folder[64], url[160];
-    size_t answers, fine, states;
-    struct wire_store_state state;
-    struct wire_store_reply reply; // the last one, without its rows
-    struct bytes rows;
-};
-
-static void on_answer(void *owner, struct view packet)
-{
-    struct seen *seen = owner;
-    assert_true(wire_store_reply_decode(packet, &seen->reply));
-    bytes_reset(&seen->rows);
-    assert_true(bytes_append_view(&seen->rows, seen->reply.rows));
-    seen->answers++;
-    seen->fine += seen->reply.outcome == WIRE_STORE_OK;
-}
-
-static void on_state(void *owner, const struct wire_store_state *state)
-{
-    struct seen *seen = owner;
-    seen->state = *state;
-    seen->states++;
-}
-
-static void nothing(void *owner)
-{
-    (void)owner;
-}
-
-static const struct service_events events = {on_answer, on_state, nothing, nothing};
-
-static void on_pulse(struct ev_loop *loop, ev_timer *watcher, int revents)
-{
-    (void)loop;
-    (void)watcher;
-    (void)revents;
-}
-
 // ---- a service and its server ----------------------------------------------------------------------------
-
-#define WITHIN(seen, ms, condition)                                                                          \
-    ({                                                                                                       \
-        uint64_t end_ns_ = clock_mono_ns() + (uint64_t)(ms)*1000000u;                                        \
-        while (!(condition) && clock_mono_ns() < end_ns_) {                                                  \
-            ev_run((seen)->loop, EVRUN_ONCE);                                                                \
-        }                                                                                                    \
-        (condition);                                                                                         \
-    })
-#define UNTIL(seen, condition) assert_true(WITHIN(seen, 20000, condition))
-
-#define SUBMIT(seen, name_, ...)                                                                             \
-    do {                                                                                                     \
-        struct bytes packet_;                                                                                \
-        bytes_init(&packet_, WIRE_PACKET_MAX);                                                               \
-        assert_true(wire_store_##name_##_encode(                                                             \
-            &packet_, &(struct wire_store_##name_){.op = 7, .deadline_ms = 5000, __VA_ARGS__}));             \
-        assert_true(service_submit((seen)->service, bytes_view(&packet_)));                                  \
-        bytes_release(&packet_);                                                                             \
-    } while (0)
 
 #define OUTCOME(seen, name_, ...)                                                                            \
     ({                                                                                                       \
         size_t answers_ = (seen)->answers;                                                                   \
-        SUBMIT(seen, name_, __VA_ARGS__);                                                                    \
+        SUBMIT(seen, 7, name_, __VA_ARGS__);                                                                 \
         UNTIL(seen, (seen)->answers > answers_);                                                             \
         (seen)->reply.outcome;                                                                               \
     })
@@ -90,13 +24,7 @@ static void on_pulse(struct ev_loop *loop, ev_timer *watcher, int revents)
 
 static void open_it(struct seen *seen)
 {
-    char why[TARGET_WHY_MAX] = "";
-    struct postgres_settings settings = {
-        .url = view_of_cstr(seen->url), .folder = seen->folder, .connections_max = 8};
-    if (!postgres_service_open(&seen->service, &settings, seen->loop, &events, seen, why)) {
-        fail_msg("%s", why);
-    }
-    assert_true(service_start(seen->service));
+    open_postgres(seen, 8);
     seen->states = 0;
     seen->state.up = false;
     service_begin(seen->service);
@@ -129,57 +57,12 @@ static void another_process(struct seen *seen)
     open_it(seen);
 }
 
-static void sql(struct seen *seen, const char *text)
-{
-    PGresult *result = PQexec(seen->other, text);
-    if (PQresultStatus(result) != PGRES_COMMAND_OK && PQresultStatus(result) != PGRES_TUPLES_OK) {
-        fail_msg("%s: %s", text, PQerrorMessage(seen->other));
-    }
-    PQclear(result);
-}
-
-static int64_t number(struct seen *seen, const char *text)
-{
-    PGresult *result = PQexec(seen->other, text);
-    assert_int_equal(PQresultStatus(result), PGRES_TUPLES_OK);
-    int64_t value = strtoll(PQgetvalue(result, 0, 0), NULL, 10);
-    PQclear(result);
-    return value;
-}
-
 static int setup(void **state)
 {
-    struct seen *seen = calloc(1, sizeof(*seen));
-    bytes_init(&seen->rows, WIRE_PACKET_MAX);
-    seen->loop = ev_loop_new(EVFLAG_AUTO);
-    testing_folder(seen->folder);
-    ev_timer_init(&seen->pulse, on_pulse, 0.01, 0.01);
-    ev_timer_start(seen->loop, &seen->pulse);
-    (void)snprintf(seen->url, sizeof(seen->url), "postgres://stayd@/postgres?host=%s", testing_server.folder);
-    seen->other = testing_postgres_connect(&testing_server, "postgres");
-    assert_non_null(seen->other);
-    PQclear(PQexec(seen->other, "DROP SCHEMA public CASCADE; CREATE SCHEMA public"));
+    struct seen *seen = seen_on_postgres("stayd");
     open_it(seen);
     serve(seen);
     *state = seen;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct seen *seen = *state;
-    service_free(&seen->service);
-    ev_timer_stop(seen->loop, &seen->pulse);
-    ev_loop_destroy(seen->loop);
-    PQfinish(seen->other);
-    DIR *names = opendir(seen->folder);
-    for (const struct dirent *name = readdir(names); name != NULL; name = readdir(names)) {
-        (void)unlinkat(dirfd(names), name->d_name, 0);
-    }
-    closedir(names);
-    (void)rmdir(seen->folder);
-    bytes_release(&seen->rows);
-    free(seen);
     return 0;
 }
 
@@ -323,7 +206,7 @@ static void fill_in(struct seen *seen)
 {
     size_t before = seen->answers;
     for (uint32_t i = 100; i < 100 + MANY; i++) {
-        SUBMIT(seen, session_grant, SESSION(1, i));
+        SUBMIT(seen, 7, session_grant, SESSION(1, i));
         if (i % 200 == 0) {
             UNTIL(seen, seen->answers >= before + i - 100);
         }
@@ -355,7 +238,7 @@ static void ten_thousand_while_it_is_away(void **state)
     before = seen->fine;
     uint64_t begun_ns = clock_mono_ns();
     for (uint32_t i = 100; i < 100 + MANY; i++) {
-        SUBMIT(seen, session_end, .selector = testing_id('s', i));
+        SUBMIT(seen, 7, session_end, .selector = testing_id('s', i));
     }
     UNTIL(seen, seen->fine >= before + MANY);
     uint64_t ended_ns = clock_mono_ns() - begun_ns;

@@ -3,181 +3,31 @@
 // full, only reads or never answers, a new core, a new process, a pooler's mode.
 #include "store/postgres_service.h"
 
-#include "base/clock.h"
-#include "store/testing.h"
+#include "store/testing_service.h"
 
 #include <arpa/inet.h>
 #include <signal.h>
 #include <sys/socket.h>
 
-struct seen {
-    struct service *service;
-    struct ev_loop *loop;
-    ev_timer pulse;
-    PGconn *other; // the test's own connection
-    char folder[64], url[160];
-    bool pooler;
-    uint64_t ops[4096], done_ns[4096];
-    uint8_t outcomes[4096];
-    size_t answers, states, malformed;
-    struct wire_store_state state;
-    bool stopped;
-};
-
-static void on_answer(void *owner, struct view packet)
-{
-    struct seen *seen = owner;
-    struct wire_store_reply reply;
-    assert_true(wire_store_reply_decode(packet, &reply));
-    assert_true(seen->answers < 4096);
-    seen->outcomes[seen->answers] = reply.outcome;
-    seen->done_ns[seen->answers] = clock_mono_ns();
-    seen->ops[seen->answers++] = reply.op;
-}
-
-static void on_state(void *owner, const struct wire_store_state *state)
-{
-    struct seen *seen = owner;
-    seen->state = *state;
-    seen->states++;
-}
-
-static void on_malformed(void *owner)
-{
-    ((struct seen *)owner)->malformed++;
-}
-
-static void on_stopped(void *owner)
-{
-    ((struct seen *)owner)->stopped = true;
-}
-
-static const struct service_events events = {on_answer, on_state, on_malformed, on_stopped};
-
-static void on_pulse(struct ev_loop *loop, ev_timer *watcher, int revents)
-{
-    (void)loop;
-    (void)watcher;
-    (void)revents;
-}
-
-static void open_it(struct seen *seen)
-{
-    char why[TARGET_WHY_MAX] = "";
-    struct postgres_settings settings = {.url = view_of_cstr(seen->url),
-                                         .folder = seen->folder,
-                                         .pooler = seen->pooler,
-                                         .connections_max = 12};
-    if (!postgres_service_open(&seen->service, &settings, seen->loop, &events, seen, why)) {
-        fail_msg("%s", why);
-    }
-    assert_true(service_start(seen->service));
-}
+#define CONNECTIONS 12
 
 static int setup_closed(void **state)
 {
-    struct seen *seen = calloc(1, sizeof(*seen));
-    seen->loop = ev_loop_new(EVFLAG_AUTO);
-    testing_folder(seen->folder);
-    ev_timer_init(&seen->pulse, on_pulse, 0.01, 0.01);
-    ev_timer_start(seen->loop, &seen->pulse);
-    (void)snprintf(seen->url, sizeof(seen->url), "postgres://stayd@/postgres?host=%s", testing_server.folder);
-    seen->other = testing_postgres_connect(&testing_server, "postgres");
-    assert_non_null(seen->other);
-    PQclear(PQexec(seen->other, "DROP SCHEMA public CASCADE; CREATE SCHEMA public"));
-    *state = seen;
+    *state = seen_on_postgres("stayd");
     return 0;
 }
 
 static int setup(void **state)
 {
-    int failed = setup_closed(state);
-    open_it(*state);
-    return failed;
-}
-
-static int teardown(void **state)
-{
-    struct seen *seen = *state;
-    service_free(&seen->service);
-    ev_timer_stop(seen->loop, &seen->pulse);
-    ev_loop_destroy(seen->loop);
-    PQfinish(seen->other);
-    testing_remove_tree(seen->folder);
-    free(seen);
+    (void)setup_closed(state);
+    open_postgres(*state, CONNECTIONS);
     return 0;
-}
-
-// Turns the loop until the condition holds; false: not within so long.
-#define WITHIN(seen, ms, condition)                                                                          \
-    ({                                                                                                       \
-        uint64_t end_ns_ = clock_mono_ns() + (uint64_t)(ms)*1000000u;                                        \
-        while (!(condition) && clock_mono_ns() < end_ns_) {                                                  \
-            ev_run((seen)->loop, EVRUN_ONCE);                                                                \
-        }                                                                                                    \
-        (condition);                                                                                         \
-    })
-#define UNTIL(seen, condition) assert_true(WITHIN(seen, 20000, condition))
-
-#define SUBMIT(seen, op_, name_, ...) SUBMIT_FOR(seen, 5000, op_, name_, __VA_ARGS__)
-#define SUBMIT_FOR(seen, ms_, op_, name_, ...)                                                               \
-    do {                                                                                                     \
-        struct bytes packet_;                                                                                \
-        bytes_init(&packet_, WIRE_PACKET_MAX);                                                               \
-        assert_true(wire_store_##name_##_encode(                                                             \
-            &packet_, &(struct wire_store_##name_){.op = (op_), .deadline_ms = (ms_), __VA_ARGS__}));        \
-        assert_true(service_submit((seen)->service, bytes_view(&packet_)));                                  \
-        bytes_release(&packet_);                                                                             \
-    } while (0)
-
-static void add_account(struct seen *seen, uint64_t op, uint32_t number)
-{
-    char name[16];
-    (void)snprintf(name, sizeof(name), "u%u", number);
-    SUBMIT(seen, op, account_add, ACCOUNT(number), .name = view_of_cstr(name));
-}
-
-static void sql(struct seen *seen, const char *text)
-{
-    PGresult *result = PQexec(seen->other, text);
-    if (PQresultStatus(result) != PGRES_COMMAND_OK && PQresultStatus(result) != PGRES_TUPLES_OK) {
-        fail_msg("%s: %s", text, PQerrorMessage(seen->other));
-    }
-    PQclear(result);
-}
-
-static int64_t number(struct seen *seen, const char *text)
-{
-    PGresult *result = PQexec(seen->other, text);
-    assert_int_equal(PQresultStatus(result), PGRES_TUPLES_OK);
-    int64_t value = strtoll(PQgetvalue(result, 0, 0), NULL, 10);
-    PQclear(result);
-    return value;
 }
 
 static void serve(struct seen *seen)
 {
     service_begin(seen->service);
     UNTIL(seen, seen->states > 0 && seen->state.up);
-}
-
-static uint8_t outcome_of(const struct seen *seen, uint64_t op)
-{
-    for (size_t i = 0; i < seen->answers; i++) {
-        if (seen->ops[i] == op) {
-            return seen->outcomes[i];
-        }
-    }
-    return 0;
-}
-
-static size_t count_of(const struct seen *seen, uint8_t outcome)
-{
-    size_t count = 0;
-    for (size_t i = 0; i < seen->answers; i++) {
-        count += seen->outcomes[i] == outcome;
-    }
-    return count;
 }
 
 // ---- what it does when all is well -----------------------------------------------------------------------
@@ -427,9 +277,9 @@ static void it_starts_without_a_database_and_says_so(void **state)
     assert_int_equal(bind(listener, (struct sockaddr *)&address, size), 0);
     assert_int_equal(listen(listener, 8), 0); // accepts and never answers
     assert_int_equal(getsockname(listener, (struct sockaddr *)&address, &size), 0);
-    (void)snprintf(seen->url, sizeof(seen->url), "postgres://stayd@127.0.0.1:%d/postgres",
+    (void)snprintf(seen->place, sizeof(seen->place), "postgres://stayd@127.0.0.1:%d/postgres",
                    ntohs(address.sin_port));
-    open_it(seen);
+    open_postgres(seen, CONNECTIONS);
     service_begin(seen->service);
     add_account(seen, 1, 1);
     assert_true(WITHIN(seen, 1500, seen->states == 1));
@@ -445,9 +295,9 @@ static void it_starts_without_a_database_and_says_so(void **state)
 static void the_second_host_serves_when_the_first_does_not(void **state)
 {
     struct seen *seen = *state;
-    (void)snprintf(seen->url, sizeof(seen->url), "postgres:///postgres?host=/nonexistent,%s&user=stayd",
+    (void)snprintf(seen->place, sizeof(seen->place), "postgres:///postgres?host=/nonexistent,%s&user=stayd",
                    testing_server.folder);
-    open_it(seen);
+    open_postgres(seen, CONNECTIONS);
     serve(seen);
     add_account(seen, 1, 1);
     UNTIL(seen, outcome_of(seen, 1) == WIRE_STORE_OK);
@@ -456,15 +306,14 @@ static void the_second_host_serves_when_the_first_does_not(void **state)
 static void a_newer_schema_is_not_touched(void **state)
 {
     struct seen *seen = *state;
-    open_it(seen);
+    open_postgres(seen, CONNECTIONS);
     serve(seen);
     service_free(&seen->service);
     sql(seen, "UPDATE meta SET number = 999 WHERE name = 'schema'");
-    *seen = (struct seen){
-        .loop = seen->loop, .pulse = seen->pulse, .other = seen->other, .url = "", .folder = ""};
+    testing_remove_tree(seen->folder);
     testing_folder(seen->folder);
-    (void)snprintf(seen->url, sizeof(seen->url), "postgres://stayd@/postgres?host=%s", testing_server.folder);
-    open_it(seen);
+    seen->states = 0;
+    open_postgres(seen, CONNECTIONS);
     service_begin(seen->service);
     UNTIL(seen, seen->states == 1);
     assert_false(seen->state.up);
@@ -504,7 +353,7 @@ static void what_an_old_process_left_running_is_ended_first(void **state)
     service_free(&seen->service); // as kill -9 does, its connections are closed and its statement runs on
     assert_int_equal(number(seen, "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"), 1);
     seen->states = 0;
-    open_it(seen);
+    open_postgres(seen, CONNECTIONS);
     serve(seen);
     assert_int_equal(number(seen, "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"), 0);
     sql(seen, "ROLLBACK");
@@ -513,10 +362,10 @@ static void what_an_old_process_left_running_is_ended_first(void **state)
 
 static int setup_pooler(void **state)
 {
-    int failed = setup_closed(state);
+    (void)setup_closed(state);
     ((struct seen *)*state)->pooler = true;
-    open_it(*state);
-    return failed;
+    open_postgres(*state, CONNECTIONS);
+    return 0;
 }
 
 #define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)

@@ -3,103 +3,16 @@
 // end.
 #include "store/sqlite_service.h"
 
-#include "base/clock.h"
 #include "store/queue.h"
-#include "store/testing.h"
+#include "store/testing_service.h"
 
 #include <errno.h>
 #include <sqlite3.h>
 
-struct seen {
-    struct service *service;
-    struct ev_loop *loop;
-    char folder[64], path[96];
-    uint64_t ops[8192];
-    uint8_t outcomes[8192];
-    size_t answers, states, malformed;
-    struct wire_store_state state;
-    bool stopped;
-};
-
-static void on_answer(void *owner, struct view packet)
-{
-    struct seen *seen = owner;
-    struct wire_store_reply reply;
-    assert_true(wire_store_reply_decode(packet, &reply));
-    assert_true(seen->answers < 8192);
-    seen->outcomes[seen->answers] = reply.outcome;
-    seen->ops[seen->answers++] = reply.op;
-}
-
-static void on_state(void *owner, const struct wire_store_state *state)
-{
-    struct seen *seen = owner;
-    seen->state = *state;
-    seen->states++;
-}
-
-static void on_malformed(void *owner)
-{
-    ((struct seen *)owner)->malformed++;
-}
-
-static void on_stopped(void *owner)
-{
-    ((struct seen *)owner)->stopped = true;
-}
-
-static const struct service_events events = {on_answer, on_state, on_malformed, on_stopped};
-
-static void open_it(struct seen *seen)
-{
-    char why[STORE_WHY_MAX];
-    assert_int_equal(sqlite_service_open(&seen->service, seen->path, seen->loop, &events, seen, why),
-                     STORE_OPENED);
-    assert_true(service_start(seen->service));
-}
-
 static int setup(void **state)
 {
-    struct seen *seen = calloc(1, sizeof(*seen));
-    seen->loop = ev_loop_new(EVFLAG_AUTO);
-    testing_folder(seen->folder);
-    (void)snprintf(seen->path, sizeof(seen->path), "%s/stayd.db", seen->folder);
-    open_it(seen);
-    *state = seen;
+    *state = seen_on_sqlite();
     return 0;
-}
-
-static int teardown(void **state)
-{
-    struct seen *seen = *state;
-    service_free(&seen->service);
-    ev_loop_destroy(seen->loop);
-    testing_remove(seen->folder);
-    free(seen);
-    return 0;
-}
-
-// Turns the loop until the condition holds; a bug shows as a time-out of the test.
-#define UNTIL(seen, condition)                                                                               \
-    while (!(condition)) {                                                                                   \
-        ev_run((seen)->loop, EVRUN_ONCE);                                                                    \
-    }
-
-#define SUBMIT(seen, op_, name_, ...)                                                                        \
-    do {                                                                                                     \
-        struct bytes packet_;                                                                                \
-        bytes_init(&packet_, WIRE_PACKET_MAX);                                                               \
-        assert_true(                                                                                         \
-            wire_store_##name_##_encode(&packet_, &(struct wire_store_##name_){.op = (op_), __VA_ARGS__}));  \
-        assert_true(service_submit((seen)->service, bytes_view(&packet_)));                                  \
-        bytes_release(&packet_);                                                                             \
-    } while (0)
-
-static void add_account(struct seen *seen, uint64_t op, uint32_t number)
-{
-    char name[16];
-    (void)snprintf(name, sizeof(name), "u%u", number);
-    SUBMIT(seen, op, account_add, ACCOUNT(number), .name = view_of_cstr(name));
 }
 
 static void the_state_comes_before_any_answer(void **state)
@@ -155,11 +68,11 @@ static void a_late_operation_is_not_run(void **state)
 {
     struct seen *seen = *state;
     service_begin(seen->service); // fenced until the loop turns
-    SUBMIT(seen, 1, account_add, ACCOUNT(1), .name = VIEW("a"), .deadline_ms = 1);
+    SUBMIT_FOR(seen, 1, 1, account_add, ACCOUNT(1), .name = VIEW("a"));
     uint64_t until = clock_mono_ns() + 3000000;
     while (clock_mono_ns() < until) {
     }
-    SUBMIT(seen, 2, account_add, ACCOUNT(2), .name = VIEW("b"), .deadline_ms = 60000);
+    SUBMIT_FOR(seen, 60000, 2, account_add, ACCOUNT(2), .name = VIEW("b"));
     UNTIL(seen, seen->answers == 2);
     assert_int_equal(seen->outcomes[0], WIRE_STORE_UNAVAILABLE);
     assert_int_equal(seen->outcomes[1], WIRE_STORE_OK);
@@ -209,7 +122,7 @@ static void what_waits_is_finished_before_the_end(void **state)
     UNTIL(seen, seen->stopped);
     assert_int_equal(seen->answers, 300);
     service_free(&seen->service);
-    open_it(seen);
+    open_sqlite(seen);
     service_begin(seen->service);
     UNTIL(seen, seen->states == 2);
     assert_false(seen->state.empty);
