@@ -38,4 +38,11 @@ static inline uint64_t network_hash(struct id16 network, uint64_t seed)
     return network_mixed(network_mixed(word[0] ^ seed) ^ word[1]);
 }
 
+// For operators who look for where a flood comes from: the /24 of a v4 address, the /48 of a v6 one, as a
+// number that is never 0; and its text: "192.0.2.0/24", "2001:db8:7::/48". Never in a verdict, an alert or
+// the figures.
+enum { NETWORK_TEXT_SIZE = 56 };
+uint64_t network_label(struct id16 address);
+void network_label_text(uint64_t label, char out[static NETWORK_TEXT_SIZE]);
+
 #endif

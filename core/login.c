@@ -9,7 +9,6 @@
 //    (the gate refused it, hashing was away, a deadline passed): flow_end does that.
 #include "core/flow.h"
 
-#include "base/log.h"
 #include "base/network.h"
 #include "core/names.h"
 #include "wire/event.h"
@@ -107,20 +106,11 @@ static bool penalty_was_told(const struct core *core, uint64_t source)
     return false;
 }
 
-// Its network for the incident's file only: a /24, or a /48 of IPv6.
-static void network_text(struct id16 source, char text[64])
-{
-    char address[46];
-    bool v4 = network_is_v4(source);
-    memset(source.byte + (v4 ? 15 : 6), 0, v4 ? 1 : 10);
-    log_address_text(source, address);
-    (void)snprintf(text, 64, "%s/%s", address, v4 ? "24" : "48");
-}
-
-// Once a minute for each source that has to wait; with more of them than are remembered, at times again.
+// Its network goes into the incident's file only. Once a minute for each source that has to wait; with more
+// of them than are remembered, at times again.
 static void tell_penalty(struct core *core, const struct flow *flow, uint32_t wait_ms)
 {
-    char network[64];
+    char network[NETWORK_TEXT_SIZE];
     uint64_t source = flow->key_source.half[0];
     if (penalty_was_told(core, source)) {
         return;
@@ -128,7 +118,7 @@ static void tell_penalty(struct core *core, const struct flow *flow, uint32_t wa
     uint32_t place = core->penalties_told++ % PENALTIES_TOLD_MAX;
     core->penalty_told[place].source = source;
     core->penalty_told[place].until_ms = core->now_ms + PENALTY_TOLD_MS;
-    network_text(flow->origin.source, network);
+    network_label_text(network_label(flow->origin.source), network);
     core_tell_watch(core, &(struct wire_event){.kind = WIRE_EVENT_PENALTY,
                                                .a = (wait_ms + 999) / 1000,
                                                .text = VIEW("a source whose log-ins were wrong too often"),

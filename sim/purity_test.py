@@ -14,7 +14,7 @@ OWN = re.compile(r"(sessions|wire|bytes|view|secret|base64url|hex|gate|names|thr
                  r"setup|upkeep|on|admission|pressure|distinct|guesses)_\w+|wipe|equal_secret|audit|upkeep|wall_s")
 # Memory, text and hashes: the same answer for the same arguments.
 LIBRARY = {"calloc", "free", "malloc", "realloc", "memcmp", "memcpy", "memmove", "memset", "strcmp", "strlen",
-           "snprintf", "event_encode", "log_address_text", "crypto_generichash", "crypto_shorthash_siphashx24", "randombytes_buf_deterministic"}
+           "snprintf", "event_encode", "network_label", "network_label_text", "crypto_generichash", "crypto_shorthash_siphashx24", "randombytes_buf_deterministic"}
 COMPILER = re.compile(r"__(assert_fail|stack_chk_fail|memcpy_chk|memset_chk|memmove_chk|snprintf_chk|(asan|ubsan|tsan|"
                       r"sanitizer|sanitizer_cov)_\w+)|_GLOBAL_OFFSET_TABLE_|__start___sancov_\w+|__stop___sancov_\w+")
 

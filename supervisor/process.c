@@ -9,6 +9,7 @@
 #include "supervisor/supervisor.h"
 
 #include "base/clock.h"
+#include "base/network.h"
 #include "supervisor/death.h"
 
 #include <errno.h>
@@ -143,9 +144,11 @@ static void penalise(struct process *process)
         return;
     }
     stats_count(STATS_penalties);
+    char network[NETWORK_TEXT_SIZE];
     log_address_text(source, text);
+    network_label_text(network_label(source), network);
     EVENTS_SAY(supervisor, PENALTY, .role = STATS_ROLE_front, .index = process->index, .a = seconds,
-               .text = VIEW("a source whose requests crashed fronts"));
+               .text = VIEW("a source whose requests crashed fronts"), .more = view_of_cstr(network));
     log_event(LOG_WARNING, "source_penalised", "requests of %s crashed a front %d times: refused for %u s",
               text, PENALTY_CRASHES, seconds);
     for (unsigned i = 0; i < supervisor->processes; i++) {

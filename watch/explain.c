@@ -220,7 +220,7 @@ static void say_acts(const struct scene *scene, struct verdict *verdict)
         {WIRE_EVENT_STATEMENT_CANCELLED, "cancelled a statement that ran away"},
         {WIRE_EVENT_SHARE_SHRUNK, "shrank a share of the connections"},
         {WIRE_EVENT_SHARE_RESTORED, "gave a share of the connections back"},
-        {WIRE_EVENT_PENALTY, "shut out a source whose requests kept crashing a front"},
+        {WIRE_EVENT_PENALTY, "shut out a source that kept crashing a front, or guessed too often"},
         {WIRE_EVENT_JOURNAL, "kept ends of sessions in the journal"},
     };
     uint64_t since =

@@ -76,7 +76,8 @@ static bool say_action(const struct line *line, const struct fact *fact, const c
         say(line, "stayd started %s %u again.", who, fact->index);
         return true;
     case WIRE_EVENT_PENALTY:
-        say(line, "stayd refuses %s for %llu s.", fact->text[0] != '\0' ? fact->text : "a source",
+        say(line, "stayd refuses %s%s%.60s%s for %llu s.", fact->text[0] != '\0' ? fact->text : "a source",
+            fact->more[0] != '\0' ? " (" : "", fact->more, fact->more[0] != '\0' ? ")" : "",
             (unsigned long long)fact->a);
         return true;
     case WIRE_EVENT_STATEMENT_CANCELLED:

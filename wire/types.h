@@ -149,7 +149,8 @@ enum wire_event_kind {
     WIRE_EVENT_RELOADED,       // a: 1 done, 0 failed; text: the keys that changed
     WIRE_EVENT_STARTED,        // stayd is ready; text: version, a: Unix time in seconds
     WIRE_EVENT_CONFIG_CHANGED, // text: the keys that changed and are in force
-    WIRE_EVENT_PENALTY,        // a: seconds; text: without the address
+    WIRE_EVENT_PENALTY,        // a: seconds; text: without the address; more: its network, for the
+                               // incident's file alone
     WIRE_EVENT_DATABASE_DOWN,  // text: why
     WIRE_EVENT_DATABASE_UP,    // a: ms away
     WIRE_EVENT_DATABASE_MOVED, // another server answers; name: host
