@@ -118,6 +118,9 @@ static void page_begin(struct stats_page *page, enum stats_role role, uint32_t i
     }
     atomic_fetch_add_explicit(&page->counter[STATS_process_starts], 1, memory_order_relaxed);
     atomic_store_explicit(&page->flight.class, STATS_CLASS_none, memory_order_relaxed);
+    for (size_t i = 0; i < 2; i++) {
+        atomic_store_explicit(&page->crowd[i].total, 0, memory_order_relaxed);
+    }
     atomic_store_explicit(&page->started_ns, monotonic_ns(), memory_order_relaxed);
     atomic_store_explicit(&page->pid, (uint32_t)getpid(), memory_order_relaxed);
     atomic_store_explicit(&page->crash.state, STATS_CRASH_none, memory_order_release);

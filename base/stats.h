@@ -4,7 +4,8 @@
 // the supervisor owns the files (memfd) and reads the black box after a death. Owns: a mapping. Bounds:
 // everything is fixed in size; adding a row changes STATS_FORMAT. One thread writes a page's plain counters;
 // other threads use the `_shared` verbs. Never in a page: bytes of a request, secrets, names, addresses read
-// from faulting instructions.
+// from faulting instructions. Of sources: the one in flight, for the black box, keyed hashes of the busiest,
+// and the networks of those that are busier than people.
 #ifndef BASE_STATS_H
 #define BASE_STATS_H
 
@@ -16,13 +17,14 @@
 
 enum {
     STATS_MAGIC = 0x73746179, // "stay"
-    STATS_FORMAT = 4,
+    STATS_FORMAT = 5,
     STATS_OCTAVES = 41,    // histograms tell values apart up to 2^41 (37 minutes in ns)
     STATS_SUB_BUCKETS = 8, // per octave: at most 12.5 % wide
     STATS_BUCKETS = (STATS_OCTAVES - 2) * STATS_SUB_BUCKETS,
     STATS_BACKTRACE_MAX = 32,
     STATS_MODULES_MAX = 24,
     STATS_BUILD_ID_SIZE = 20,
+    STATS_SOURCES = 64,
 };
 
 // Processes, in the order of their numeric fallback users (59310 + role).
@@ -129,7 +131,7 @@ enum {
     X(refused_penalty, counter, "refused", "why=\"penalty\"", "Requests refused by this front without asking core") \
     X(refused_source, counter, "refused", "why=\"source\"", "Requests refused by this front without asking core") \
     X(sources_distinct, gauge, "sources_distinct", "", "Clients whose requests needed core within the last second (estimate)") \
-    X(sources_heaviest_thousandths, gauge, "sources_heaviest_thousandths", "", "Share of the last second's requests that needed core which came from the 8 busiest clients (estimate)") \
+    X(sources_heaviest_thousandths, gauge, "sources_heaviest_thousandths", "", "Share of the last second's requests to this front that needed core which came from its 8 busiest clients (never too high)") \
     X(logins_granted, counter, "logins", "outcome=\"granted\"", "Log-ins by outcome") \
     X(logins_refused, counter, "logins", "outcome=\"refused\"", "Log-ins by outcome") \
     X(logins_throttled, counter, "logins", "outcome=\"throttled\"", "Log-ins by outcome") \
@@ -392,6 +394,19 @@ struct stats_flight {
     _Atomic uint64_t source[2]; // a struct id16: IPv6 or v4-mapped address
 };
 
+// Who sent most to a front within a second. Watch adds up the fronts, as connections of one source are shared
+// out among them: so all fronts hash with one key.
+struct stats_source {
+    _Atomic uint64_t hash;    // 0: no more
+    _Atomic uint64_t count;   // it sent at least so many
+    _Atomic uint64_t network; // base/network.h's network_label; 0 while it sends no more than people do
+};
+
+struct stats_crowd {
+    _Atomic uint64_t total;                      // what all sources sent; 0: the rest says nothing
+    struct stats_source heaviest[STATS_SOURCES]; // falling
+};
+
 struct stats_page {
     uint32_t magic;
     uint32_t format;
@@ -407,6 +422,8 @@ struct stats_page {
     _Atomic uint64_t counter[STATS_COUNTER_COUNT];
     _Atomic uint64_t request[STATS_CLASS_COUNT][STATS_ANSWERS]; // by enum stats_answer
     struct stats_times times[STATS_HISTOGRAM_COUNT];
+    struct stats_crowd crowd[2];  // one to be read for a second, while the other is written
+    _Atomic uint32_t crowd_shown; // which
     struct stats_module module[STATS_MODULES_MAX];
 };
 
@@ -552,6 +569,11 @@ static inline uint64_t stats_read(const struct stats_page *page, enum stats_coun
 // The value below which `quantile` (0..1) of the recorded times lie, in ns; 0 when there are none.
 uint64_t stats_quantile_ns(const struct stats_times *times, double quantile);
 uint64_t stats_times_count(const struct stats_times *times);
+
+static inline const struct stats_crowd *stats_crowd_shown(const struct stats_page *page)
+{
+    return &page->crowd[atomic_load_explicit(&page->crowd_shown, memory_order_acquire) % 2];
+}
 
 // Tables of names. The pointers are to constants.
 const struct stats_row *stats_counter_row(enum stats_counter counter);

@@ -39,7 +39,7 @@ bool front_init(struct front *front, struct ev_loop *loop, const struct settings
     *front = (struct front){.loop = loop, .settings = settings};
     randombytes_buf(&front->trace_seed, sizeof(front->trace_seed));
     wheel_init(&front->wheel);
-    crowd_init(&front->crowd, front->trace_seed);
+    crowd_init(&front->crowd, settings->crowd_key);
     bytes_init(&front->out, FRONT_OUT_MAX);
     bytes_init(&front->page, PAGES_SIZE_MAX);
     if (!sources_init(&front->sources, front->trace_seed) || !asks_init(front) || !lookups_init(front) ||

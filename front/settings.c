@@ -119,6 +119,7 @@ static void take_limits(struct settings *settings, const struct wire_front_confi
     settings->idle_timeout_ms = config->idle_timeout_ms > 0 ? config->idle_timeout_ms : 75000;
     settings->registration = (enum wire_registration)config->registration;
     settings->hash_public_key = config->hash_public_key;
+    settings->crowd_key = config->crowd_key;
     settings->client_address_header = config->client_address_header.size > 0
                                           ? keep(settings, config->client_address_header)
                                           : VIEW("X-Forwarded-For");

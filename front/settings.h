@@ -26,6 +26,7 @@ struct settings {
     struct redirect_policy redirect;
     enum wire_registration registration;
     struct hash32 hash_public_key;
+    struct id16 crowd_key;
     uint32_t connections_max, connections_per_source_max;
     uint32_t header_timeout_ms, body_timeout_ms, idle_timeout_ms;
     struct http_limits limits;

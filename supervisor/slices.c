@@ -23,6 +23,7 @@ bool slices_keys_init(struct slices_keys *keys)
     static_assert(sizeof keys->hash_public.byte == crypto_box_PUBLICKEYBYTES);
     static_assert(sizeof keys->hash_secret.byte == crypto_box_SECRETKEYBYTES);
     randombytes_buf(keys->setup_secret.byte, sizeof keys->setup_secret.byte);
+    randombytes_buf(keys->crowd_key.byte, sizeof keys->crowd_key.byte);
     return crypto_box_keypair(keys->hash_public.byte, keys->hash_secret.byte) == 0;
 }
 
@@ -225,6 +226,7 @@ static bool front_encode(const struct slices *slices, uint16_t index, struct byt
         .client_address_header = view_of_cstr(config->client_address_header),
         .registration = (uint8_t)config->registration,
         .hash_public_key = slices->keys->hash_public,
+        .crowd_key = slices->keys->crowd_key,
         .connections_max = share(config->connections_max, slices->fronts),
         .connections_per_source_max = share(config->connections_per_source_max, slices->fronts),
         .header_timeout_ms = config->header_timeout_ms,
@@ -239,6 +241,7 @@ static bool front_encode(const struct slices *slices, uint16_t index, struct byt
     bool fine = rules_encode(config, &rules);
     slice.rules = bytes_view(&rules);
     fine = fine && wire_front_config_encode(packet, &slice);
+    wipe(&slice, sizeof slice);
     bytes_release(&rules);
     return fine;
 }

@@ -15,6 +15,7 @@ struct slices_keys {
     struct hash32 hash_public;
     struct hash32 hash_secret;
     struct hash32 setup_secret;
+    struct id16 crowd_key;
 };
 
 // Files that the configuration names, read by the supervisor because the children can't.

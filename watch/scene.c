@@ -137,19 +137,15 @@ static double arrivals_of(const double *value)
 
 // In %: what the busiest sources send, where that is more than people would; all of it where sources have
 // been shut out for sending too much.
-static double heavy_of(const struct scene *scene, const double *value, double arrivals)
+static double heavy_of(const double *value, double arrivals)
 {
-    unsigned fronts = 0;
-    for (unsigned i = 0; i < series_processes(scene->series); i++) {
-        fronts += series_process(scene->series, i).role == STATS_ROLE_front;
-    }
     double shut_out =
         known_or(value[SIGNAL_refused_source], 0) + known_or(value[SIGNAL_connections_source_full], 0);
     double share = known_or(value[SIGNAL_sources_heaviest], 0) / 1000;
     if (arrivals > 0 && shut_out > arrivals / 2) {
         return 100;
     }
-    return share * arrivals / 8 >= HEAVY_SOURCE_RATE * fmax(1, fronts) ? share * 100 : 0;
+    return share * arrivals / 8 >= HEAVY_SOURCE_RATE ? share * 100 : 0;
 }
 
 static void take_load(struct scene *scene)
@@ -162,7 +158,7 @@ static void take_load(struct scene *scene)
     now[SIGNAL_sources_heaviest] =
         series_value(scene->series, SIGNAL_sources_heaviest, (struct window){SERIES_SAMPLE_MS, 0});
     double arrive = arrivals_of(now), arrived = arrivals_of(before);
-    double heavy = heavy_of(scene, now, arrive), was_heavy = heavy_of(scene, before, arrived);
+    double heavy = heavy_of(now, arrive), was_heavy = heavy_of(before, arrived);
     set(scene, FIGURE_login_jump, login_jump(scene), 1);
     set(scene, FIGURE_arrivals, arrive, arrived);
     // Fronts count sources by the second: just after a step they still speak of before.

@@ -13,7 +13,7 @@
 // A counter, a histogram, or a class and a way of answering: by the kind of signal.
 #define ROW_RATE(name)     STATS_##name
 #define ROW_LEVEL(name)    STATS_##name
-#define ROW_HIGHEST(name)  STATS_##name
+#define ROW_CROWD(name)    STATS_##name
 #define ROW_FULL(name)     STATS_##name
 #define ROW_SHARE(name)    STATS_##name
 #define ROW_PER(name)      STATS_##name
@@ -171,7 +171,7 @@ static double value_of(const struct series *series, enum signal signal, const st
     double a = (double)series_increase(from->a, to->a), b = (double)series_increase(from->b, to->b);
     switch (row->kind) {
     case SIGNAL_LEVEL:
-    case SIGNAL_HIGHEST:
+    case SIGNAL_CROWD:
     case SIGNAL_FULL:
         return mean_level(series, pair, signal);
     case SIGNAL_SHARE:

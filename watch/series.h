@@ -32,7 +32,7 @@ struct window {
 enum signal_kind {
     SIGNAL_RATE,     // a per second
     SIGNAL_LEVEL,    // gauge a, summed over processes: mean over the window
-    SIGNAL_HIGHEST,  // gauge a of the process where it is highest: mean over the window
+    SIGNAL_CROWD,    // of all fronts' requests, thousandths from the busiest sources: mean over the window
     SIGNAL_FULL,     // gauge a / gauge b
     SIGNAL_SHARE,    // a / (a + b)
     SIGNAL_PER,      // a for each b

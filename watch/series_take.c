@@ -4,6 +4,8 @@
 // 2. A sample never goes back in time: a tick that comes twice for one moment is passed over.
 #include "watch/series_ring.h"
 
+#include "watch/crowds.h"
+
 #include <math.h>
 
 enum { STATUSES = sizeof(((struct stats_page *)0)->request[0]) / sizeof(uint64_t) };
@@ -11,10 +13,10 @@ enum { STATUSES = sizeof(((struct stats_page *)0)->request[0]) / sizeof(uint64_t
 // What all pages say, added up by role; the last row is everyone's.
 struct totals {
     uint64_t sum[STATS_ROLE_COUNT + 1][STATS_COUNTER_COUNT];
-    uint64_t highest[STATS_ROLE_COUNT + 1][STATS_COUNTER_COUNT];
     struct series_times times[STATS_ROLE_COUNT + 1][STATS_HISTOGRAM_COUNT];
     uint64_t request[STATS_CLASS_COUNT][STATUSES];
     uint32_t coarse[SERIES_COARSE][SERIES_HISTOGRAM_BUCKETS];
+    uint64_t heaviest_thousandths;
 };
 
 // Of a bucket of the page, the one of ours that its values fall into.
@@ -67,9 +69,6 @@ static void add_page(struct totals *totals, enum stats_role role, const struct s
         uint64_t value = stats_read(page, (enum stats_counter)i);
         for (unsigned row = 0; row < 2 && value != 0; row++) {
             totals->sum[rows[row]][i] += value;
-            if (value > totals->highest[rows[row]][i]) {
-                totals->highest[rows[row]][i] = value;
-            }
         }
     }
     for (unsigned i = 0; i < STATS_HISTOGRAM_COUNT; i++) {
@@ -132,8 +131,8 @@ static uint64_t over_1s(const struct totals *totals, unsigned histogram)
 static struct series_cell cell_of(const struct totals *totals, const struct signal_row *row)
 {
     switch (row->kind) {
-    case SIGNAL_HIGHEST:
-        return (struct series_cell){totals->highest[row->role][row->a], 0};
+    case SIGNAL_CROWD:
+        return (struct series_cell){totals->heaviest_thousandths, 0};
     case SIGNAL_MEAN:
     case SIGNAL_P50:
     case SIGNAL_P99:
@@ -254,12 +253,15 @@ static void take_burn(struct series *series, const struct series_sample *before,
 
 static void add_up(struct totals *totals, const struct watched *watched)
 {
+    static struct crowds crowds;
     *totals = (struct totals){0};
     for (unsigned i = 0; i < watched->pages; i++) {
         if (stats_page_fits(watched->page[i].page)) {
             add_page(totals, watched->page[i].role, watched->page[i].page);
         }
     }
+    crowds_take(&crowds, watched);
+    totals->heaviest_thousandths = crowds_heaviest_thousandths(&crowds);
 }
 
 static void take_processes(struct series *series, const struct watched *watched, uint64_t second,

@@ -421,8 +421,11 @@ static void take_others(struct model *model, const struct moment *moment)
                 (moment->load.logins + moment->load.changes + moment->miss_share * moment->load.checks) /
                 MODEL_FRONTS;
             put(model->front[i], STATS_sources_distinct, fmin(all, moment->load.sources));
-            double busiest = fmax(8 / fmax(8, fmin(all, moment->load.sources)), moment->heavy);
-            put(model->front[i], STATS_sources_heaviest_thousandths, 1000 * busiest);
+            double busiest = fmax(8 / fmax(8, fmin(all * MODEL_FRONTS, moment->load.sources)), moment->heavy);
+            struct stats_crowd *crowd = &model->front[i]->crowd[0]; // the busiest, as one; in thousandths
+            crowd->total = (uint64_t)(1000 * all);
+            crowd->heaviest[0].hash = 1;
+            crowd->heaviest[0].count = (uint64_t)(1000 * all * busiest);
             put(model->front[i], STATS_process_memory_bytes, (i == 0 ? model->memory_front : 40) * 1048576);
         }
     }
