@@ -8,6 +8,7 @@
 #ifndef WATCH_INCIDENT_H
 #define WATCH_INCIDENT_H
 
+#include "watch/crowds.h"
 #include "watch/facts.h"
 #include "watch/impact.h"
 #include "watch/verdict_json.h"
@@ -17,6 +18,7 @@ enum {
     INCIDENT_TIMELINE_MAX = 200,
     INCIDENT_TIMELINE_LAST = 8, // of these, kept for how it ended
     INCIDENT_RECORDS_MAX = 32,
+    INCIDENT_NETWORKS_MAX = 8,
     INCIDENT_QUIET_MS = 5000,
 };
 
@@ -34,6 +36,9 @@ void incident_tell(json_t *incident, uint64_t unix_ms, const char *kind, const c
 // Takes over what the verdict says now; a change of its causes is told in the timeline. True when there was
 // something worth writing down.
 bool incident_learn(json_t *incident, const struct verdict *verdict);
+// Takes over which networks the busiest sources are in: those that sent more of a second than before. True
+// when there is one that was not known.
+bool incident_learn_networks(json_t *incident, const struct crowds *crowds);
 void incident_set_impact(json_t *incident, const struct impact *impact, uint64_t lasted_ms);
 void incident_get_impact(const json_t *incident, struct impact *impact);
 // Names a crash record that belongs to it.

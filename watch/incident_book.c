@@ -255,6 +255,20 @@ static void end(struct incident_book *book, const struct incident_view *view)
     book->open = NULL;
 }
 
+// While a flood is what it is.
+static void tell_networks(struct incident_book *book, const struct incident_view *view)
+{
+    static struct crowds crowds;
+    bool flood = false;
+    for (unsigned i = 0; i < view->verdict->causes; i++) {
+        flood = flood || view->verdict->cause[i].cause == CAUSE_flood;
+    }
+    if (flood && view->verdict->open) {
+        crowds_take(&crowds, view->watched);
+        book->dirty = incident_learn_networks(book->open, &crowds) || book->dirty;
+    }
+}
+
 static void go_on(struct incident_book *book, const struct incident_view *view)
 {
     uint64_t mono_ms = view->now.mono_ns / 1000000;
@@ -298,6 +312,7 @@ void incident_book_look(struct incident_book *book, const struct incident_view *
     if (book->open == NULL) {
         return;
     }
+    tell_networks(book, view);
     measure(book, view);
     if (read_whole(book->open, "diagnosed_unix_ms") > 0 ||
         mono_ms - book->seen_mono_ms >= INCIDENT_ALERT_MS) {

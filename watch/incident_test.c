@@ -270,6 +270,17 @@ static void say(unsigned kind, uint64_t a, const char *name, const char *text)
     facts_add(facts, &event, now());
 }
 
+static void say_of(unsigned kind, uint64_t a, const char *text, const char *more)
+{
+    struct wire_event event = {.kind = (uint8_t)kind,
+                               .mono_ns = now().mono_ns,
+                               .role = STATS_ROLE_core,
+                               .a = a,
+                               .text = view_of_cstr(text),
+                               .more = view_of_cstr(more)};
+    facts_add(facts, &event, now());
+}
+
 static void the_postmortem_has_all_its_parts(void **unused)
 {
     static const char *const parts[] = {
@@ -330,6 +341,50 @@ static void the_postmortem_has_all_its_parts(void **unused)
         }
     }
     bytes_release(&text);
+}
+
+// Where a flood comes from stands in its file, and nowhere else.
+static void a_flood_names_its_networks(void **unused)
+{
+    struct stats_page *page = calloc(1, STATS_PAGE_SIZE);
+    struct stats_crowd *crowd = &page->crowd[0];
+    struct bytes text;
+    (void)unused;
+    page->magic = STATS_MAGIC;
+    page->format = STATS_FORMAT;
+    watched_add(&watched, STATS_ROLE_front, 0, page);
+    crowd->total = 300;
+    crowd->heaviest[0].hash = 9;
+    crowd->heaviest[0].count = 183;
+    crowd->heaviest[0].network = 0x047f000000000000;
+    crowd->heaviest[1].hash = 7;
+    crowd->heaviest[1].count = 5; // an office
+    crowd->heaviest[1].network = 0x04c0000200000000;
+    say_of(WIRE_EVENT_PENALTY, 4, "a source whose log-ins were wrong too often", "198.51.100.0/24");
+    goes_wrong();
+    look(100);
+    assert_null(json_object_get(book.open, "networks"));
+    is_named(CAUSE_flood);
+    look(100);
+    crowd->total = 50; // its end
+    crowd->heaviest[0].count = 20;
+    look(100);
+    json_t *networks = json_object_get(book.open, "networks");
+    assert_int_equal(json_array_size(networks), 1);
+    bytes_init(&text, 1 << 20);
+    postmortem_write(&text, book.open);
+    bytes_append_byte(&text, '\0');
+    assert_non_null(strstr((char *)text.data, "- 127.0.0.0/24 sent 61 % of them, 183/s\n\n"));
+    assert_non_null(strstr((char *)text.data, "too often (198.51.100.0/24) for 4 s."));
+    bytes_release(&text);
+    json_t *alert = alert_json("incident_opened", book.open, "");
+    char *told = json_dumps(alert, 0), *said = json_dumps(json_object_get(book.open, "verdict"), 0);
+    assert_null(strstr(told, "/24"));
+    assert_null(strstr(said, "/24"));
+    free(told);
+    free(said);
+    json_decref(alert);
+    free(page);
 }
 
 static void action_items_are_done_one_by_one(void **unused)
@@ -465,6 +520,7 @@ int main(void)
         TEST(a_restart_takes_it_up),
         TEST(one_that_ended_while_watch_was_away_is_closed),
         TEST(the_postmortem_has_all_its_parts),
+        TEST(a_flood_names_its_networks),
         TEST(action_items_are_done_one_by_one),
         TEST(the_oldest_that_is_done_makes_room),
         TEST(the_alert_says_where_to_look),

@@ -70,6 +70,28 @@ static void write_cause(struct bytes *out, const json_t *cause, size_t number)
     bytes_append_byte(out, '\n');
 }
 
+// Of the requests that fronts count by source (front/crowd.h).
+static void write_networks(struct bytes *out, json_t *networks)
+{
+    size_t at;
+    const json_t *one;
+    if (json_array_size(networks) > 0) {
+        bytes_append_view(out,
+                          VIEW("The busiest sources' networks, by the second in which each sent most, of "
+                               "all log-ins, changes and look-ups:\n\n"));
+    }
+    json_array_foreach(networks, at, one)
+    {
+        char share[PROSE_FIGURE_SIZE];
+        prose_figure(read_number(one, "share"), "share", share);
+        bytes_append_view(out, VIEW("- "));
+        postmortem_text(out, read_text(one, "network"));
+        bytes_append_format(out, " sent %s of them, %llu/s%s", share,
+                            (unsigned long long)read_whole(one, "per_second"),
+                            at + 1 == json_array_size(networks) ? "\n\n" : "\n");
+    }
+}
+
 static void write_list(struct bytes *out, json_t *list)
 {
     size_t at;
@@ -169,6 +191,7 @@ void postmortem_write_why(struct bytes *out, const json_t *incident)
         postmortem_to_fill(out, "the cause: stayd did not find it. What is known stands below.");
         bytes_append_byte(out, '\n');
     }
+    write_networks(out, read_list(incident, "networks"));
     bytes_append_view(out, VIEW("**Sustained by:** "));
     postmortem_text(out, sustaining[0] == '\0'
                              ? "nothing beside the trigger itself, as far as the figures show"
