@@ -86,7 +86,7 @@
 #define SOURCES_LATE_MS    1300
 #define JUMP_BEFORE_MS     1500
 #define JUMP_BACK_MS       60000
-#define HEAVY_SOURCE_RATE  2.0 // a second: people are slower
+#define HEAVY_SOURCE_RATE  4.0 // a second: people are slower, and chance makes no 8 of 40 look so
 #define FACT_BEFORE_MS     3000
 #define FACT_FRESH_MS      8000
 #define OWN_CHANGE_MS      120000
