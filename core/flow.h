@@ -208,7 +208,7 @@ struct core {
     bool seen_busy;
     uint64_t seen_next_ms, expire_next_ms, collect_next_ms, resend_next_ms;
     uint32_t expire_patience_ms; // how long the next look for expired rows may take; 0: as at the start
-    uint32_t resends;                            // ends being made durable by core itself
+    uint32_t resends;            // ends being made durable by core itself
     uint64_t pending_flow[SESSIONS_PENDING_MAX]; // place → id of the flow's place + 1, 0: nobody
     bool warm_done, warm_busy, warm_again;
     uint64_t warm_next_ms;

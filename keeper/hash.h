@@ -22,8 +22,8 @@ struct hash_bounds {
 // Before the sandbox's filter: starts the threads, at low priority. Takes the settings over. NULL when there
 // is no memory or thread to be had.
 struct hash *hash_new(struct ev_loop *loop, struct hash_bounds bounds, struct settings *settings);
-// Called on a worker that has been idle for CREW_IDLE_MS, to give back what is kept between hashes. Before the
-// first job.
+// Called on a worker that has been idle for CREW_IDLE_MS, to give back what is kept between hashes. Before
+// the first job.
 void hash_on_idle(struct hash *hash, void (*give_back)(void));
 // From the configuration: what is left out is filled in.
 struct hash_bounds hash_bounds_of(const struct wire_hash_config *config);

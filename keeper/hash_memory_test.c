@@ -3,6 +3,8 @@
 // many threads as there are, and what is kept can be given back.
 #include "keeper/hash_memory.h"
 
+#include "base/bytes.h"
+
 #include <pthread.h>
 #include <setjmp.h>
 #include <sodium.h>
@@ -26,12 +28,17 @@ static void digest_of(const char *password, size_t memory, uint8_t digest[DIGEST
 
 static size_t resident(void)
 {
-    unsigned long pages = 0;
+    struct view text, pages;
+    uint64_t count = 0;
+    uint8_t line[128];
     FILE *file = fopen("/proc/self/statm", "re");
     assert_non_null(file);
-    assert_int_equal(fscanf(file, "%*u %lu", &pages), 1);
+    text = view_of(line, fread(line, 1, sizeof(line), file));
     (void)fclose(file);
-    return pages * 4096;
+    (void)view_cut(&text, ' ');
+    pages = view_cut(&text, ' ');
+    assert_true(view_to_u64(pages, &count));
+    return count * 4096;
 }
 
 static void what_a_hash_left_changes_nothing(void **state)
