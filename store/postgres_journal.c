@@ -158,11 +158,11 @@ static void no_longer_under_way(struct postgres_service *service, struct postgre
 static void rest_after(struct postgres_service *service, struct postgres_job *job)
 {
     struct postgres_journal *journal = &service->journal;
-    uint64_t now_ns = clock_mono_ns(), took_ns = now_ns - job->journaled.run_ns;
     no_longer_under_way(service, job);
-    if (job->journaled.run_ns == 0 || !is_end(job)) {
+    if (job->journaled.run_ns == 0) {
         return;
     }
+    uint64_t now_ns = clock_mono_ns(), took_ns = now_ns - job->journaled.run_ns;
     journal->moved_ns = now_ns;
     journal->slow = took_ns >= slow_from_ns(service);
     if (journal->slow) {
@@ -379,11 +379,13 @@ bool postgres_journal_is_busy(const struct postgres_service *service)
 
 void postgres_journal_run(struct postgres_service *service, struct postgres_job *job)
 {
-    uint64_t now_ns = clock_mono_ns();
     job->journaled.server_number = service->journal.server_number;
-    job->journaled.run_ns = now_ns;
-    if (job->journaled.sequence != 0 && !job->journaled.replay && is_end(job)) {
-        uint64_t until_ns = now_ns + WAITED_TIMES * slow_from_ns(service);
+    if (job->journaled.sequence == 0 || !is_end(job)) {
+        return;
+    }
+    job->journaled.run_ns = clock_mono_ns();
+    if (!job->journaled.replay) {
+        uint64_t until_ns = job->journaled.run_ns + WAITED_TIMES * slow_from_ns(service);
         job->deadline_ns = job->deadline_ns < until_ns ? job->deadline_ns : until_ns;
     }
 }
