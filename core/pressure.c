@@ -20,10 +20,11 @@ void pressure_store_changed(struct core *core, bool up)
     core->store_up = up;
 }
 
+// One that is there again and has not said yet how its database is, is waited for, too.
 bool pressure_store_away(const struct core *core)
 {
     return core->store_said && !core->store_up &&
-           (core->store.up || core->now_ms >= core->store_lost_ms + STORE_PATIENCE_MS);
+           (core->store_spoke || core->now_ms >= core->store_lost_ms + STORE_PATIENCE_MS);
 }
 
 // Nobody knows when it will be back: as long again as half of what it has been away is as good a guess as

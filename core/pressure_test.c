@@ -252,9 +252,15 @@ static void a_store_that_is_started_again_is_waited_for(void **state)
     assert_int_equal(t.told.login_refused, 0);
     t.store_mute = false;
     core_peer_up(t.core, now(), WIRE_STORE, 0);
+    pass(10);
+    uint64_t meanwhile = log_in(); // the new one has said nothing of its database yet
+    pass(10);
+    assert_int_equal(t.answered_ns[meanwhile], 0);
+    assert_int_equal(t.told.login_refused, 0);
     TELL(WIRE_STORE, store_state, .up = 1);
     pass(100);
     assert_int_equal(t.reply[request].reason, WIRE_WRONG_CREDENTIALS);
+    assert_int_equal(t.reply[meanwhile].reason, WIRE_WRONG_CREDENTIALS);
     core_peer_down(t.core, now(), WIRE_STORE, 0);
     pass(1200); // not for ever
     assert_int_equal(t.told.login_refused, 65535);
