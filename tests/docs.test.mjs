@@ -66,12 +66,12 @@ test('make run: the address and the set-up link; Ctrl-C ends it; a port in use i
   assert.equal((await new Client('http://127.0.0.1').get(link)).status, 200);
 
   const second = start({ VAR: join(folder, 'other'), OPS_PORT: String(await freePort()) });
-  assert.notEqual((await second.exited).code, 0);
+  assert.notEqual((await second.ends()).code, 0);
   await second.closed;
   assert.match(second.output, new RegExp(`127.0.0.1:${port}: the address is in use`));
 
   process.kill(-program.pid, 'SIGINT'); // as a terminal does
-  assert.deepEqual(await program.exited, { code: 0, signal: null });
+  assert.deepEqual(await program.ends(), { code: 0, signal: null });
 });
 
 test('docs/stayctl.md: its commands, in order', async () => {

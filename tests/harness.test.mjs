@@ -152,7 +152,7 @@ test('what outlives its parent is still found, and killed', async () => {
   // A child has the shell's name until its own program is loaded.
   await until(() => descendants(program.pid).filter(({ name }) => /sleep/.test(name)).length === 2);
   process.kill(program.pid, 'SIGKILL');
-  await program.exited;
+  await program.ends();
   assert.equal(descendants(program.pid).length, 2);
   program.killTree();
   await until(() => descendants(program.pid).length === 0);

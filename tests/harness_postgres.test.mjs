@@ -108,7 +108,7 @@ test('the proxy: silent, black hole, refused, delayed, rewritten, reset in mid-s
   proxy.mode = 'blackhole';
   assert.equal(await Promise.race([slow.exited, new Promise((resolve) => setTimeout(resolve, 800, 'hangs'))]), 'hangs');
   proxy.heal();
-  assert.notEqual((await slow.exited).code, 0);
+  assert.notEqual((await slow.ends()).code, 0);
   proxy.delay = 100;
   const began = Date.now();
   await says(url, 'SELECT 3', '3');

@@ -186,6 +186,16 @@ export class Program {
     return how;
   }
 
+  /** Waits until it ends by itself. `exited` alone does not keep Node from ending before that. */
+  async ends(timeout = 60_000) {
+    const timer = new AbortController();
+    const late = delay(timeout, 'late', { signal: timer.signal }).catch(() => undefined);
+    const how = await Promise.race([this.exited, late]);
+    timer.abort();
+    if (how === 'late') throw new Error(`process ${this.pid} did not end within ${timeout} ms`);
+    return how;
+  }
+
   killTree() {
     const below = this.pid ? descendants(this.pid) : [];
     if (this.pid && this.exit === null) signal(-this.pid, 'SIGKILL');
