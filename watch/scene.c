@@ -372,10 +372,12 @@ static double uptime_s(const struct scene *scene)
     return longest;
 }
 
+// Those that nobody has a session for would find none in a full table either.
 static double missed(const struct scene *scene)
 {
-    double checks = now_of(scene, SIGNAL_checks_arrived_all);
-    return checks >= 5 ? fmin(100, 100 * now_of(scene, SIGNAL_misses) / checks) : SERIES_UNKNOWN;
+    double checks = now_of(scene, SIGNAL_checks_arrived_all), none = now_of(scene, SIGNAL_lookups_none);
+    double misses = fmax(0, now_of(scene, SIGNAL_misses) - (isnan(none) ? 0 : none));
+    return checks >= 5 ? fmin(100, 100 * misses / checks) : SERIES_UNKNOWN;
 }
 
 static const struct fact *own_change(const struct scene *scene)
