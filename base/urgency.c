@@ -2,16 +2,13 @@
 // Scheduling of the calling thread. Runs in every child.
 #include "base/urgency.h"
 
-#include <fcntl.h>
 #include <sched.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #define COMPUTES_NICE 10 // of a thread, among those of its session
-#define APART_NICE    5  // of the session: a third of the weight of another
 
 // As the kernel reads it (include/uapi/linux/sched/types.h, version 0 of the struct): Debian 12 has no header
 // for it.
@@ -41,11 +38,6 @@ void urgency_set(enum urgency urgency)
 
 void urgency_compute_apart(void)
 {
-    char nice[16];
-    int fd = setsid() < 0 ? -1 : open("/proc/self/autogroup", O_WRONLY | O_CLOEXEC);
-    if (fd >= 0) {
-        int size = snprintf(nice, sizeof(nice), "%d", APART_NICE);
-        (void)!write(fd, nice, (size_t)size);
-        close(fd);
-    }
+    (void)
+        setsid(); // with the weight of any other: with a third, log-ins starved beside a statement that scans
 }

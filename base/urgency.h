@@ -16,7 +16,7 @@ enum urgency {
 
 // For the calling thread and those it starts later.
 void urgency_set(enum urgency urgency);
-// For a process that computes: its own session, milder than others. Where the kernel groups what runs by
+// For a process that computes: its own session. Where the kernel groups what runs by
 // session (sched(7), "The autogroup feature"), a thread's priority counts within its session only, and a
 // database, whose every process is a session, was kept from running for up to two seconds by hashing.
 // Nothing where it leads a process group, as when it is started by hand.
