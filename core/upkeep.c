@@ -16,7 +16,7 @@
 #define EXPIRE_ROWS     500
 // A database that has nothing to find them by would read all its rows for each look, on a processor that
 // log-ins may need more: it is given little time, and seldom more.
-#define EXPIRE_PATIENCE_MS 100
+#define EXPIRE_PATIENCE_MS 50
 #define EXPIRE_AGAIN_MS    60000
 #define EXPIRE_MORE        10
 #define COLLECT_EVERY_MS   1000
