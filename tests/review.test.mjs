@@ -70,6 +70,8 @@ test('docs/stayctl.md: the commands of "review"; it names every capacity', async
   const [, block] = /^## review[\s\S]*?^```sh\n([\s\S]*?)^```$/m.exec(page);
   const env = { PATH: `${dirname(executable('stayctl'))}${delimiter}${process.env.PATH}`, STAYD_CONFIG: server.configFile };
   const shown = [];
+  assert.equal((await new Client(server.url).post('/api/v1/login', { json: { username: 'alice', password: PASSWORD } })).status, 200);
+  await until(async () => (await server.ctlJson('review')).statements.length > 0, { what: 'a statement' });
   for (const line of block.trim().split('\n')) {
     const { code, stdout, stderr } = await run('sh', ['-c', line], { env });
     assert.equal(code, 0, `${line}\n${stdout}${stderr}`);
