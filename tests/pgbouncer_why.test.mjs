@@ -114,24 +114,3 @@ test('an index that is gone', async (t) => {
   await postgres.sql(remedy[0]);
   await over();
 });
-
-test('a lock, and PgBouncer has no more connections than those that wait for it', async (t) => {
-  await bouncer.stop();
-  bouncer = await startPgbouncer(postgres, { settings: { listen_port: bouncer.port, default_pool_size: 2 } });
-  await over();
-  await delay(2000);
-  const release = await postgres.hold('BEGIN; LOCK TABLE accounts IN ACCESS EXCLUSIVE MODE');
-  try {
-    const { seen } = await said(t, 'lock_held', (text) => text.includes('accounts') && text.includes('story-'));
-    for (const end = Date.now() + 6000; Date.now() < end; await delay(100)) {
-      const now = names(await why());
-      assert.ok(now.includes('lock_held'), now.join());
-      now.forEach((name) => seen.add(name));
-    }
-    assert.ok(!seen.has('database_down'), [...seen].join());
-  } finally {
-    await release();
-  }
-  await server.logged({ event: 'statement_cancelled', message: /the pooler has no connection left/ });
-  await over();
-});
