@@ -38,6 +38,6 @@ void urgency_set(enum urgency urgency)
 
 void urgency_compute_apart(void)
 {
-    (void)
-        setsid(); // with the weight of any other: with a third, log-ins starved beside a statement that scans
+    // With the weight of any other: with a third, log-ins starved beside a statement that scans a table.
+    (void)setsid();
 }
