@@ -183,7 +183,8 @@ bool bytes_append(struct bytes *bytes, const void *data, size_t size)
     if (size == 0) {
         return !bytes->failed;
     }
-    uint8_t *to = bytes_reserve(bytes, size);
+    bool room = !bytes->failed && size <= bytes->capacity - bytes->size;
+    uint8_t *to = room ? bytes->data + bytes->size : bytes_reserve(bytes, size);
     if (to == NULL) {
         return false;
     }

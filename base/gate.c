@@ -258,8 +258,13 @@ struct gate_ticket *gate_next(struct gate *gate, uint64_t now_us)
     if (gate->working >= gate->workers || gate->waiting == 0) {
         return NULL;
     }
-    for (unsigned i = 0; i < gate->classes; i++) {
+    uint32_t unseen = gate->waiting;
+    for (unsigned i = 0; unseen > 0; i++) {
         struct gate_class *class = &gate->class[i];
+        if (class->waiting == 0) {
+            continue; // what became of its queue is seen when the next one comes
+        }
+        unseen -= class->waiting;
         observe(class, now_us);
         struct gate_ticket *first = has_place(gate, class) ? first_of(class, now_us) : NULL;
         if (first == NULL) {

@@ -349,7 +349,7 @@ def point_reads(run_):
                            seconds=seconds(run_, 4))
 
     pairs = []
-    for _ in range(run_.rounds(5)):
+    for _ in range(run_.rounds(9)):
         pairs.append((ours(), where.postgres.pgbench(seconds(run_, 4), connections)))
     same = where.postgres.pgbench(seconds(run_, 4), connections, own)
     where.server.start()

@@ -7,13 +7,16 @@
 #include "store/postgres_verbs.h"
 
 #include <assert.h>
+#include <endian.h>
 
 // ---- values ----------------------------------------------------------------------------------------------
 
 void postgres_step_add(struct postgres_call *call, enum statement statement)
 {
     assert(call->steps < POSTGRES_STEPS_MAX && statement_sql(DIALECT_POSTGRES, statement) != NULL);
-    call->step[call->steps++].statement = statement;
+    struct postgres_step *step = &call->step[call->steps++];
+    step->statement = statement;
+    step->count = 0;
 }
 
 static void put(struct postgres_call *call, const void *value, size_t size)
@@ -125,29 +128,30 @@ void postgres_put_list(struct postgres_call *call, const struct postgres_list *l
 
 struct postgres_row postgres_row_of(const PGresult *result, int row)
 {
-    return (struct postgres_row){.result = result, .row = row};
+    return (struct postgres_row){.result = result, .row = row, .columns = PQnfields(result)};
 }
 
 struct view postgres_take_view(struct postgres_row *row)
 {
     int column = row->column++;
-    if (column >= PQnfields(row->result) || PQgetisnull(row->result, row->row, column)) {
+    int size = column < row->columns ? PQgetlength(row->result, row->row, column) : 0;
+    if (size <= 0 && (column >= row->columns || PQgetisnull(row->result, row->row, column))) {
         row->broken = true;
         return VIEW("");
     }
-    return view_of(PQgetvalue(row->result, row->row, column),
-                   (size_t)PQgetlength(row->result, row->row, column));
+    return view_of(PQgetvalue(row->result, row->row, column), (size_t)size);
 }
 
 uint64_t postgres_take_u64(struct postgres_row *row)
 {
     struct view data = postgres_take_view(row);
-    uint64_t value = 0;
-    row->broken = row->broken || (data.size != 4 && data.size != 8);
-    for (size_t i = 0; i < data.size; i++) {
-        value = value << 8 | data.data[i];
+    uint64_t big = 0;
+    if (data.size != 4 && data.size != 8) {
+        row->broken = true;
+        return 0;
     }
-    return value;
+    memcpy((uint8_t *)&big + (8 - data.size), data.data, data.size);
+    return be64toh(big);
 }
 
 bool postgres_take_bool(struct postgres_row *row)
@@ -289,7 +293,9 @@ static const struct verb {
 
 bool postgres_call_make(struct postgres_call *call, struct view packet)
 {
-    *call = (struct postgres_call){.operation = store_operation_find(wire_peek(packet))};
+    call->operation = store_operation_find(wire_peek(packet));
+    call->steps = 0; // the rest, more than a kilobyte, is written where it is used
+    call->used = 0;
     bytes_init(&call->arrays, (size_t)8 * WIRE_PACKET_MAX);
     if (call->operation == NULL || !store_head(packet, &call->op, &call->deadline_ms) ||
         !verbs[call->operation->number].make(call, packet) || call->arrays.failed) {

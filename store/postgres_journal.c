@@ -442,7 +442,7 @@ static bool begin_replay(struct postgres_service *service, const struct journal_
     now_under_way(&service->journal, job);
     service->journal.replays++;
     service->journal.account_replays = service->journal.account_replays || entry->kind == JOURNAL_ACCOUNT;
-    postgres_service_admit(service, job);
+    postgres_service_admit(service, job, job->queued_ns);
     return true;
 }
 

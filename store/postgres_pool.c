@@ -138,17 +138,39 @@ static uint64_t earlier(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
-void postgres_pool_admit(struct postgres_service *service)
+static void admit_kind(struct postgres_service *service, uint32_t kind)
+{
+    uint32_t waiting_max = pool_waiting_max(&service->pool, kind);
+    gate_set_share(&service->gate, kind, pool_share(&service->pool, kind));
+    gate_set_queue(&service->gate, kind, waiting_max, waiting_max < POOL_WAITING_MAX);
+}
+
+static void admit_workers(struct postgres_service *service)
 {
     const struct pool *pool = &service->pool;
     uint32_t workers = pool_limit(pool) + pool->overdue;
     gate_set_workers(&service->gate, !postgres_may_run(service) ? 0
                                      : workers < pool->open     ? workers
                                                                 : pool->open);
+}
+
+void postgres_pool_admit(struct postgres_service *service)
+{
+    service->limit_admitted = pool_limit(&service->pool);
+    admit_workers(service);
     for (uint32_t kind = 0; kind < POSTGRES_KINDS; kind++) {
-        uint32_t waiting_max = pool_waiting_max(pool, kind);
-        gate_set_share(&service->gate, kind, pool_share(pool, kind));
-        gate_set_queue(&service->gate, kind, waiting_max, waiting_max < POOL_WAITING_MAX);
+        admit_kind(service, kind);
+    }
+}
+
+// After one that ended: what others may do follows from the limit alone.
+static void admit_after(struct postgres_service *service, uint32_t kind)
+{
+    if (pool_limit(&service->pool) != service->limit_admitted) {
+        postgres_pool_admit(service);
+    } else {
+        admit_workers(service);
+        admit_kind(service, kind);
     }
 }
 
@@ -165,9 +187,9 @@ static void set_deadlines(struct postgres_slot *slot, const struct postgres_job 
     slot->stalled_ns = now_ns + patience.stalled_us * 1000u;
 }
 
-static void run(struct postgres_slot *slot, struct postgres_job *job)
+static void run(struct postgres_slot *slot, struct postgres_job *job, uint64_t now_ns)
 {
-    slot->begun_ns = clock_mono_ns();
+    slot->begun_ns = now_ns;
     slot->wait_ns = slot->begun_ns - job->queued_ns;
     slot->job = job;
     slot->ticket = job->ticket;
@@ -182,17 +204,17 @@ static void run(struct postgres_slot *slot, struct postgres_job *job)
     postgres_connection_run(&slot->connection, &slot->call, slot->call.deadline_ms);
 }
 
-void postgres_pool_start(struct postgres_service *service, struct postgres_job *job)
+void postgres_pool_start(struct postgres_service *service, struct postgres_job *job, uint64_t now_ns)
 {
     struct postgres_slot *slot = service->idle;
     assert(slot != NULL);
     if (postgres_call_make(&slot->call, view_of(job->data, job->size))) {
         service->idle = slot->idle_next;
-        run(slot, job);
+        run(slot, job, now_ns);
         return;
     }
     bool current = job->generation == service->generation;
-    gate_leave(&service->gate, &job->ticket, false, clock_mono_ns() / 1000u);
+    gate_leave(&service->gate, &job->ticket, false, now_ns / 1000u);
     postgres_service_refuse(service, job, WIRE_STORE_UNAVAILABLE);
     if (current) {
         service->events->on_malformed(service->owner);
@@ -213,9 +235,13 @@ static bool wants_connection(const struct postgres_service *service)
 
 void postgres_pool_run(struct postgres_service *service)
 {
-    struct postgres_job *job;
-    while (service->gate.waiting > 0 && (job = postgres_service_next(service)) != NULL) {
-        postgres_pool_start(service, job);
+    while (service->gate.waiting > 0) {
+        uint64_t now_ns = clock_mono_ns();
+        struct postgres_job *job = postgres_service_next(service, now_ns);
+        if (job == NULL) {
+            break;
+        }
+        postgres_pool_start(service, job, now_ns);
     }
     // While fenced none is opened: who is fenced off is told by the connections that are known.
     if (postgres_may_run(service) && !service->stopping && !service->pool.connecting &&
@@ -329,7 +355,7 @@ static void on_done(struct postgres_connection *connection, enum postgres_failur
         slot->running = false;
         postgres_connection_clear(connection);
         put_idle(slot, now_ns);
-        postgres_pool_admit(service);
+        admit_after(service, slot->kind);
     }
     react(service, failure);
     postgres_service_look(service);

@@ -149,9 +149,9 @@ static void refuse_busy(struct postgres_service *service, struct postgres_job *j
     service->answer.retry_after_s = 0;
 }
 
-void postgres_service_admit(struct postgres_service *service, struct postgres_job *job)
+void postgres_service_admit(struct postgres_service *service, struct postgres_job *job, uint64_t now_ns)
 {
-    uint64_t deadline_us = job->deadline_ns / 1000u, now_us = clock_mono_ns() / 1000u;
+    uint64_t deadline_us = job->deadline_ns / 1000u, now_us = now_ns / 1000u;
     uint64_t takes_us = pool_takes_us(&service->pool, job->kind); // to be over by then
     deadline_us = deadline_us > takes_us ? deadline_us - takes_us : 0;
     enum gate_answer said = GATE_REFUSED;
@@ -160,7 +160,7 @@ void postgres_service_admit(struct postgres_service *service, struct postgres_jo
     }
     if (said == GATE_ENTERED) {
         stats_count(STATS_gate_entered);
-        postgres_pool_start(service, job);
+        postgres_pool_start(service, job, now_ns);
     } else if (said == GATE_WAITING) {
         service->waiting_bytes += job->size;
     } else {
@@ -171,17 +171,18 @@ void postgres_service_admit(struct postgres_service *service, struct postgres_jo
 
 void postgres_service_again(struct postgres_service *service, struct postgres_job *job)
 {
-    if (++job->tries >= TRIES_MAX || clock_mono_ns() >= job->deadline_ns ||
+    uint64_t now_ns = clock_mono_ns();
+    if (++job->tries >= TRIES_MAX || now_ns >= job->deadline_ns ||
         job->generation != service->generation || service->stopping || !service->up) {
         postgres_service_refuse(service, job, WIRE_STORE_UNAVAILABLE);
     } else {
-        postgres_service_admit(service, job);
+        postgres_service_admit(service, job, now_ns);
     }
 }
 
-struct postgres_job *postgres_service_next(struct postgres_service *service)
+struct postgres_job *postgres_service_next(struct postgres_service *service, uint64_t now_ns)
 {
-    struct gate_ticket *ticket = gate_next(&service->gate, clock_mono_ns() / 1000u);
+    struct gate_ticket *ticket = gate_next(&service->gate, now_ns / 1000u);
     if (ticket == NULL) {
         return NULL;
     }
@@ -350,7 +351,7 @@ static bool submit(struct service *base, struct view packet)
     if (postgres_journal_rests(service, job)) {
         postgres_service_refuse(service, job, WIRE_STORE_REFUSED);
     } else {
-        postgres_service_admit(service, job);
+        postgres_service_admit(service, job, job->queued_ns);
     }
     if (service->gate.waiting > 0 || !service->ticking_fast) {
         postgres_service_look(service);

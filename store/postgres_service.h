@@ -118,6 +118,7 @@ struct postgres_service {
     uint64_t last_alive, generation;
 
     struct gate gate;
+    uint32_t limit_admitted; // of the pool, when the gate was last told of all kinds
     size_t waiting_bytes;
     bool pumping;
     struct store_answer answer;
@@ -129,7 +130,7 @@ struct postgres_service {
 struct postgres_job *postgres_service_job(struct postgres_service *service, struct view packet);
 void postgres_service_free_job(struct postgres_job *job);
 // Takes over the job: it runs, waits, or is refused.
-void postgres_service_admit(struct postgres_service *service, struct postgres_job *job);
+void postgres_service_admit(struct postgres_service *service, struct postgres_job *job, uint64_t now_ns);
 // The answer may be corrected, or taken over until the disk has the end that it is about.
 void postgres_service_answer(struct postgres_service *service, struct postgres_job *job,
                              struct store_answer *answer, uint64_t begun_ns, uint64_t now_ns);
@@ -138,7 +139,7 @@ void postgres_service_refuse(struct postgres_service *service, struct postgres_j
 void postgres_service_say_state(struct postgres_service *service);
 void postgres_service_look(struct postgres_service *service); // at what may be done now
 // The next that may run now, or NULL.
-struct postgres_job *postgres_service_next(struct postgres_service *service);
+struct postgres_job *postgres_service_next(struct postgres_service *service, uint64_t now_ns);
 void postgres_service_again(struct postgres_service *service, struct postgres_job *job);
 void postgres_service_refuse_waiting(struct postgres_service *service);
 uint32_t postgres_random(void);
@@ -151,7 +152,7 @@ const struct store_operation *postgres_operation(uint32_t kind);
                                       const struct postgres_settings *settings);
 void postgres_pool_release(struct postgres_service *service);
 // One that entered the gate: there is an idle connection for it.
-void postgres_pool_start(struct postgres_service *service, struct postgres_job *job);
+void postgres_pool_start(struct postgres_service *service, struct postgres_job *job, uint64_t now_ns);
 void postgres_pool_run(struct postgres_service *service);
 // Tells the gate how many may run, and how many of the kind.
 void postgres_pool_admit(struct postgres_service *service);

@@ -43,7 +43,7 @@ void postgres_put_list(struct postgres_call *call, const struct postgres_list *l
 // Columns are taken in order. `broken` sticks.
 struct postgres_row {
     const PGresult *result;
-    int row, column;
+    int row, column, columns;
     bool broken;
 };
 struct postgres_row postgres_row_of(const PGresult *result, int row);
