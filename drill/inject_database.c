@@ -117,28 +117,43 @@ static void failover_turn(struct injecting *injecting, double at_s)
     }
 }
 
+// The server and its processes, each of which is a group of its own.
+static void signal_all(pid_t server, int signal)
+{
+    char path[64], list[4096] = "";
+    (void)kill(server, signal);
+    snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)server, (int)server);
+    if (!program_read_file(path, list, sizeof(list))) {
+        return;
+    }
+    char *at = list, *next = NULL;
+    for (long pid; (pid = strtol(at, &next, 10)) > 1 && next != at; at = next) {
+        (void)kill((pid_t)pid, signal);
+    }
+}
+
 _Noreturn static void freeze_and_thaw(void *context)
 {
-    pid_t group = *(const pid_t *)context;
+    pid_t server = *(const pid_t *)context;
     for (;;) {
-        (void)kill(-group, SIGSTOP);
+        signal_all(server, SIGSTOP);
         program_pause(FROZEN_MS);
-        (void)kill(-group, SIGCONT);
+        signal_all(server, SIGCONT);
         program_pause(THAWED_MS);
     }
 }
 
 static bool slow_begin(struct injecting *injecting)
 {
-    pid_t group = injecting->stage->postgres.program.pid;
-    return program_fork(&injecting->program[0], freeze_and_thaw, &group) ||
+    pid_t server = injecting->stage->postgres.program.pid;
+    return program_fork(&injecting->program[0], freeze_and_thaw, &server) ||
            inject_fail(injecting, "A helper could not be started.");
 }
 
 static bool slow_end(struct injecting *injecting)
 {
     program_stop(&injecting->program[0], SIGKILL, 0);
-    (void)kill(-injecting->stage->postgres.program.pid, SIGCONT);
+    signal_all(injecting->stage->postgres.program.pid, SIGCONT);
     return true;
 }
 

@@ -172,8 +172,8 @@ void postgres_service_admit(struct postgres_service *service, struct postgres_jo
 void postgres_service_again(struct postgres_service *service, struct postgres_job *job)
 {
     uint64_t now_ns = clock_mono_ns();
-    if (++job->tries >= TRIES_MAX || now_ns >= job->deadline_ns ||
-        job->generation != service->generation || service->stopping || !service->up) {
+    if (++job->tries >= TRIES_MAX || now_ns >= job->deadline_ns || job->generation != service->generation ||
+        service->stopping || !service->up) {
         postgres_service_refuse(service, job, WIRE_STORE_UNAVAILABLE);
     } else {
         postgres_service_admit(service, job, now_ns);

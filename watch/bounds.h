@@ -5,14 +5,16 @@
 #define WATCH_BOUNDS_H
 
 // ---- change-points (watch/changes.c) ----------------------------------------------------------------------
-#define CHANGE_BASELINE_MS 60000  // what was usual: the median of so long,
-#define CHANGE_RECENT_MS   1500   // without the newest,
-#define CHANGE_POINTS_MIN  50     // and of at least so many tenths of a second that had something in them
-#define CHANGE_SLACK       1.0    // Page's k: a deviation up to this is drift
-#define CHANGE_CLAMP       8.0    // one tenth of a second counts at most so much
-#define CHANGE_ALARM       12.0   // Page's h
-#define CHANGE_CONFIRM_MS  600    // the mean of so long must confirm it
-#define CHANGE_EVENTS_MIN  6      // and so many requests stand behind it
+#define CHANGE_BASELINE_MS 60000 // what was usual: the median of so long,
+#define CHANGE_RECENT_MS   1500  // without the newest,
+#define CHANGE_POINTS_MIN  50    // and of at least so many tenths of a second that had something in them
+#define CHANGE_SLACK       1.0   // Page's k: a deviation up to this is drift
+#define CHANGE_CLAMP       8.0   // one tenth of a second counts at most so much
+#define CHANGE_ALARM       12.0  // Page's h
+#define CHANGE_CONFIRM_MS  600   // the mean of so long must confirm it
+#define CHANGE_EVENTS_MIN  6     // and so many requests stand behind it;
+#define CHANGE_SPARSE_MS   1500  // where fewer come, within so long, and with so many times the alarm's sum
+#define CHANGE_SPARSE_SUM  2.0
 #define CHANGE_LASTS       0.6    // over when it falls below so much of what raised it
 #define CHANGE_ADOPT_MS    900000 // what stays for so long is the new usual
 

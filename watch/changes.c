@@ -93,6 +93,19 @@ static bool beyond(const struct change *change, const struct change_row *row, do
            value >= change->median * (1 + (row->factor - 1) * part);
 }
 
+// What takes long comes less often: a disk that makes eight writes a second durable is seen, too. Several in
+// a row must have been slow, which the larger sum says.
+static bool is_confirmed(const struct change *change, const struct change_row *row,
+                         const struct series *series)
+{
+    const struct window soon = {CHANGE_CONFIRM_MS, 0}, later = {CHANGE_SPARSE_MS, 0};
+    bool sparse = !has_events(series, row->signal, soon);
+    struct window window = sparse ? later : soon;
+    return change->sum > CHANGE_ALARM * (sparse ? CHANGE_SPARSE_SUM : 1) &&
+           has_events(series, row->signal, window) &&
+           beyond(change, row, series_value(series, row->signal, window), 1);
+}
+
 // What was raised lasts while the last second stays well above what is usual, or says nothing.
 static void lower(struct change *change, const struct change_row *row, const struct series *series,
                   uint64_t now_ms)
@@ -108,7 +121,6 @@ static void lower(struct change *change, const struct change_row *row, const str
 static void look(struct change *change, const struct change_row *row, const struct series *series,
                  uint64_t now_ms)
 {
-    const struct window confirm = {CHANGE_CONFIRM_MS, 0};
     double value = series_value(series, row->signal, (struct window){SERIES_SAMPLE_MS, 0});
     if (change->alarm_ms != 0) {
         lower(change, row, series, now_ms);
@@ -122,8 +134,7 @@ static void look(struct change *change, const struct change_row *row, const stru
         change->since_ms = now_ms - SERIES_SAMPLE_MS;
     }
     change->sum = fmin(fmax(0, sum), 4 * CHANGE_ALARM);
-    if (change->sum > CHANGE_ALARM && has_events(series, row->signal, confirm) &&
-        beyond(change, row, series_value(series, row->signal, confirm), 1)) {
+    if (is_confirmed(change, row, series)) {
         change->alarm_ms = now_ms;
     }
 }

@@ -192,16 +192,6 @@ static bool table_is_small(const struct series *series)
            series_total(series, SIGNAL_misses, window) >= CACHE_MISSED * checks;
 }
 
-// A front's connections are descriptors of it, and no leak. Those of the seconds that are known: a front that
-// has just started had none.
-static double more_connections(const struct series *series, uint32_t seconds)
-{
-    uint32_t ago = seconds == 0 ? 1000 : seconds * 1000;
-    double now = series_value(series, SIGNAL_connections_open, (struct window){1000, 0});
-    double then = series_value(series, SIGNAL_connections_open, (struct window){ago, ago - 300});
-    return fmax(0, now - then);
-}
-
 // Little by little over a while, or much at once: both without pause.
 static bool grows(const struct series *series, unsigned process, enum series_resource resource,
                   struct series_growth *growth)
@@ -213,11 +203,17 @@ static bool grows(const struct series *series, unsigned process, enum series_res
         {LEAK_SECONDS, {LEAK_BYTES_MIN, LEAK_DESCRIPTORS_MIN}, LEAK_SHARE_MIN, LEAK_RISING_MIN},
         {LEAK_FAST_SECONDS, {LEAK_FAST_BYTES_MIN, LEAK_FAST_DESCRIPTORS_MIN}, LEAK_FAST_SHARE_MIN, 0.99},
     };
+    // A front's connections are descriptors of it, and no leak.
+    bool counts_connections =
+        resource == SERIES_DESCRIPTORS && series_process(series, process).role == STATS_ROLE_front;
     for (size_t i = 0; i < sizeof ways / sizeof ways[0]; i++) {
         *growth = series_growth(series, process, resource, ways[i].seconds);
         double grown = growth->last - growth->first;
-        bool front = series_process(series, process).role == STATS_ROLE_front;
-        grown -= front && resource == SERIES_DESCRIPTORS ? more_connections(series, growth->points) : 0;
+        if (counts_connections && grown >= ways[i].least[resource]) {
+            // Both are lines through the same seconds, but not read at the same moment of them.
+            double connections = fmax(0, series_rise(series, SIGNAL_connections_open, growth->points));
+            grown -= connections + connections / 2;
+        }
         if (growth->points >= ways[i].seconds * 3 / 4 && growth->rising >= ways[i].rising &&
             grown >= ways[i].least[resource] && grown >= ways[i].share * growth->first) {
             return true;

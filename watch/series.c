@@ -314,29 +314,57 @@ struct series_process series_process(const struct series *series, unsigned proce
     };
 }
 
-// The line of least squares through the points of the last seconds.
+// The line of least squares.
+struct line {
+    double n, sx, sy, sxx, sxy;
+};
+
+static void line_add(struct line *line, double x, double y)
+{
+    line->n++, line->sx += x, line->sy += y, line->sxx += x * x, line->sxy += x * y;
+}
+
+// 0: too few points.
+static double line_slope(const struct line *line)
+{
+    double spread = line->n * line->sxx - line->sx * line->sx;
+    return line->n >= 3 && spread > 0 ? (line->n * line->sxy - line->sx * line->sy) / spread : 0;
+}
+
+enum { RISE_MS = 300 };
+
+double series_rise(const struct series *series, enum signal signal, uint32_t seconds)
+{
+    struct line line = {0};
+    for (uint32_t back = seconds; back-- > 0;) {
+        double y = series_value(series, signal, (struct window){back * 1000 + RISE_MS, back * 1000});
+        line_add(&line, -(double)back, isnan(y) ? 0 : y);
+    }
+    return line_slope(&line) * (line.n - 1);
+}
+
 struct series_growth series_growth(const struct series *series, unsigned process,
                                    enum series_resource resource, uint32_t seconds)
 {
     struct series_growth growth = {0};
     const float *point = series->slot[process].second[resource];
     uint64_t newest = series->count == 0 ? 0 : series_back(series, 0)->mono_ms / 1000;
-    double n = 0, sx = 0, sy = 0, sxx = 0, sxy = 0, before = 0, rises = 0;
+    struct line line = {0};
+    double before = 0, rises = 0;
     for (uint32_t back = seconds < SERIES_SECONDS ? seconds : SERIES_SECONDS - 1; back-- > 0;) {
         double x = -(double)back, y = newest < back ? 0 : (double)point[(newest - back) % SERIES_SECONDS];
         if (y > 0) {
-            rises += n > 0 && y > before;
+            rises += line.n > 0 && y > before;
             before = y;
-            n++, sx += x, sy += y, sxx += x * x, sxy += x * y;
+            line_add(&line, x, y);
         }
     }
-    double spread = n * sxx - sx * sx;
-    if (n >= 3 && spread > 0) {
-        growth.per_s = (n * sxy - sx * sy) / spread;
-        growth.last = (sy - growth.per_s * sx) / n;
-        growth.first = growth.last - growth.per_s * (n - 1);
-        growth.rising = rises / (n - 1);
-        growth.points = (unsigned)n;
+    if (line.n >= 3) {
+        growth.per_s = line_slope(&line);
+        growth.last = (line.sy - growth.per_s * line.sx) / line.n;
+        growth.first = growth.last - growth.per_s * (line.n - 1);
+        growth.rising = rises / (line.n - 1);
+        growth.points = (unsigned)line.n;
     }
     return growth;
 }

@@ -133,6 +133,8 @@ struct series_growth {
     double rising;   // 0 to 1
     unsigned points; // 0: not known
 };
+// The same of a gauge: by how much its line rose within so many seconds. What was not known then was nothing.
+double series_rise(const struct series *series, enum signal signal, uint32_t seconds);
 enum series_resource { SERIES_MEMORY, SERIES_DESCRIPTORS };
 struct series_growth series_growth(const struct series *series, unsigned process,
                                    enum series_resource resource, uint32_t seconds);

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: ISC
 #include "watch/series.h"
 
+#include "watch/changes.h"
+#include "watch/detect.h"
+
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -200,6 +203,58 @@ static void growth_of_a_process(void **state)
     assert_int_equal(series_growth(series, process, SERIES_MEMORY, 20).points, 0);
 }
 
+static int leaking(void)
+{
+    enum series_resource resource;
+    struct series_growth growth;
+    return detect_leaking(series, &resource, &growth);
+}
+
+// More and more of them come, most in the middle: a line through such points rises more than they do.
+static void connections_are_no_leak(void **state)
+{
+    (void)state;
+    front->started_ns = now_ms * 1000000u;
+    double connections = 0;
+    for (unsigned i = 0; i < 250; i++) {
+        connections += i >= 100 && i < 150 ? 10 : 0.5;
+        front->counter[STATS_connections_open] = (uint64_t)connections;
+        front->counter[STATS_process_descriptors] = 20 + (uint64_t)connections;
+        take(100);
+        assert_int_equal(leaking(), -1);
+    }
+    for (unsigned i = 0; i < 250; i++) {
+        front->counter[STATS_process_descriptors] += 1;
+        take(100);
+    }
+    assert_int_equal(leaking(), 0);
+}
+
+// One write is made durable after the other; `each_ms` is what it takes.
+static bool disk_is_slow_after(struct changes *changes, unsigned each_ms, unsigned writes)
+{
+    bool raised = false;
+    for (unsigned i = 0; i < writes * each_ms / 100; i++) {
+        unsigned before = i * 100 / each_ms, after = (i + 1) * 100 / each_ms;
+        store->counter[STATS_store_syncs] += after - before;
+        store->counter[STATS_store_sync_us] += (after - before) * each_ms * 1000ull;
+        take(100);
+        changes_look(changes, series, false);
+        raised = raised || change_raised(changes, SIGNAL_sync_ms);
+    }
+    return raised;
+}
+
+static void few_writes_that_take_long(void **state)
+{
+    (void)state;
+    struct changes changes = {0};
+    assert_false(disk_is_slow_after(&changes, 1, 20000));
+    assert_false(disk_is_slow_after(&changes, 130, 2)); // it may happen
+    assert_false(disk_is_slow_after(&changes, 1, 3000));
+    assert_true(disk_is_slow_after(&changes, 130, 12));
+}
+
 static void steps_of_the_clock(void **state)
 {
     (void)state;
@@ -223,6 +278,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(operations_by_name, before, after),
         cmocka_unit_test_setup_teardown(requests_by_answer, before, after),
         cmocka_unit_test_setup_teardown(growth_of_a_process, before, after),
+        cmocka_unit_test_setup_teardown(connections_are_no_leak, before, after),
+        cmocka_unit_test_setup_teardown(few_writes_that_take_long, before, after),
         cmocka_unit_test_setup_teardown(steps_of_the_clock, before, after),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
