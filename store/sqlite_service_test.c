@@ -3,6 +3,7 @@
 // end.
 #include "store/sqlite_service.h"
 
+#include "base/stats.h"
 #include "store/queue.h"
 #include "store/testing_service.h"
 
@@ -26,6 +27,19 @@ static void the_state_comes_before_any_answer(void **state)
     UNTIL(seen, seen->answers == 1);
     assert_int_equal(seen->ops[0], 1);
     assert_int_equal(seen->outcomes[0], WIRE_STORE_OK);
+}
+
+static void what_is_made_durable_is_counted(void **state)
+{
+    struct seen *seen = *state;
+    service_begin(seen->service);
+    UNTIL(seen, seen->states == 1);
+    uint64_t before = stats_read(stats_here, STATS_store_syncs);
+    for (uint32_t i = 0; i < 3; i++) {
+        add_account(seen, i, i);
+        UNTIL(seen, seen->answers == i + 1);
+    }
+    assert_in_range(stats_read(stats_here, STATS_store_syncs) - before, 3, 9); // each had a commit of its own
 }
 
 static void many_at_once_are_each_answered_for_themselves(void **state)
@@ -268,6 +282,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         ON_FILE(the_state_comes_before_any_answer),
+        ON_FILE(what_is_made_durable_is_counted),
         ON_FILE(many_at_once_are_each_answered_for_themselves),
         ON_FILE(what_an_old_core_asked_is_over_before_a_new_one_is_told_the_state),
         ON_FILE(a_late_operation_is_not_run),

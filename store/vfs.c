@@ -7,6 +7,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <pthread.h>
 #include <sqlite3.h>
 #include <unistd.h>
 
@@ -53,15 +54,21 @@ static ssize_t write_on(int fd, const void *data, size_t size)
     return has_room() ? settle(write(fd, data, size)) : -1;
 }
 
-// SQLite syncs by a method of the file, which is no system call of the table above.
-static const sqlite3_io_methods *plain_methods;
-static sqlite3_io_methods counted_methods;
-static int (*plain_open)(sqlite3_vfs *, sqlite3_filename, sqlite3_file *, int, int *);
+// SQLite syncs by a method of the file, which is no system call of the table above. The database and its log
+// have different methods: the log needs no locks.
+struct counted {
+    sqlite3_io_methods methods; // first: what a file points to
+    const sqlite3_io_methods *plain;
+};
+static struct counted counted[4];
+static unsigned counted_kinds;
+static pthread_mutex_t counted_lock = PTHREAD_MUTEX_INITIALIZER; // logs are opened by any thread
 
 static int counted_sync(sqlite3_file *file, int flags)
 {
+    const struct counted *kind = (const struct counted *)file->pMethods;
     uint64_t begun_ns = clock_mono_ns();
-    int result = plain_methods->xSync(file, flags);
+    int result = kind->plain->xSync(file, flags);
     if (FAULT_VALUE("disk_slow_ms") > 0) {
         fault_wait(FAULT_VALUE("disk_slow_ms"));
     }
@@ -69,22 +76,34 @@ static int counted_sync(sqlite3_file *file, int flags)
     return result;
 }
 
-// All files of this VFS have the same methods; one that has not keeps its own. The first is opened before
-// there is another thread.
+// NULL: there are more than are known of.
+static const struct counted *counted_of(const sqlite3_io_methods *plain)
+{
+    unsigned at = 0;
+    (void)pthread_mutex_lock(&counted_lock);
+    while (at < counted_kinds && counted[at].plain != plain) {
+        at++;
+    }
+    bool room = at < sizeof(counted) / sizeof(counted[0]);
+    if (room && at == counted_kinds) {
+        counted[at] = (struct counted){*plain, plain};
+        counted[at].methods.xSync = counted_sync;
+        counted_kinds++;
+    }
+    (void)pthread_mutex_unlock(&counted_lock);
+    return room ? &counted[at] : NULL;
+}
+
+static int (*plain_open)(sqlite3_vfs *, sqlite3_filename, sqlite3_file *, int, int *);
+
 static int counted_open(sqlite3_vfs *vfs, sqlite3_filename name, sqlite3_file *file, int flags,
                         int *flags_out)
 {
     int result = plain_open(vfs, name, file, flags, flags_out);
-    if (result != SQLITE_OK || file->pMethods == NULL) {
-        return result;
-    }
-    if (plain_methods == NULL) {
-        plain_methods = file->pMethods;
-        counted_methods = *plain_methods;
-        counted_methods.xSync = counted_sync;
-    }
-    if (file->pMethods == plain_methods) {
-        file->pMethods = &counted_methods;
+    const struct counted *kind =
+        result == SQLITE_OK && file->pMethods != NULL ? counted_of(file->pMethods) : NULL;
+    if (kind != NULL) {
+        file->pMethods = &kind->methods;
     }
     return result;
 }
