@@ -84,7 +84,7 @@ enum journal_slot journal_record_read(const uint8_t record[static JOURNAL_RECORD
         take(record + 8, 8) != sequence) {
         return JOURNAL_SLOT_DAMAGED;
     }
-    if (record[1] != VERSION || record[2] < JOURNAL_SESSION || record[2] > JOURNAL_MARK) {
+    if (record[1] != VERSION || record[2] < JOURNAL_SESSION || record[2] > JOURNAL_MARK || record[3] > 1) {
         return JOURNAL_SLOT_NEWER;
     }
     fill(record, entry);

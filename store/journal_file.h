@@ -43,7 +43,7 @@ enum journal_slot {
     JOURNAL_SLOT_WHOLE,
     JOURNAL_SLOT_FREE,
     JOURNAL_SLOT_DAMAGED, // torn, overwritten, or not of this place
-    JOURNAL_SLOT_NEWER,   // whole, of a version or kind that this stayd does not know
+    JOURNAL_SLOT_NEWER,   // whole, of a version, kind or flag that this stayd does not know
 };
 enum journal_slot journal_record_read(const uint8_t record[static JOURNAL_RECORD_BYTES], uint64_t sequence,
                                       struct journal_entry *entry);

@@ -178,6 +178,20 @@ static void what_a_newer_stayd_wrote_is_told(void **state)
     assert_int_equal(journal_record_read(record, entry.sequence, &read), JOURNAL_SLOT_NEWER);
 }
 
+// Its checksum is right, and its flag is neither no nor yes: found by the fuzzer.
+static void a_flag_that_is_not_known_is_of_a_newer_one(void **state)
+{
+    (void)state;
+    static const uint8_t record[JOURNAL_RECORD_BYTES] = {
+        0x4a, 0x01, 0x02, 0xff, 0x00, 0x00, 0x00, 0x00, 0x4e, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
+        0x00, 0x00, 0x00, 0x4e, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
+        0x00, 0x00, 0x01, 0x00, 0x00, 0xf4, 0xe3, 0x00, 0x00, 0x00, 0x00, 0x06, 0x00, 0x00, 0x00, 0x51,
+        0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x08, 0x00, 0x45, 0xec, 0x1f, 0x71, 0x98, 0xf7, 0x4b, 0x7d,
+    };
+    struct journal_entry read;
+    assert_int_equal(journal_record_read(record, 78, &read), JOURNAL_SLOT_NEWER);
+}
+
 static void names(void **state)
 {
     (void)state;
@@ -212,6 +226,7 @@ int main(void)
         cmocka_unit_test(a_record_elsewhere_is_not_taken),
         cmocka_unit_test(holes_are_no_damage),
         cmocka_unit_test(what_a_newer_stayd_wrote_is_told),
+        cmocka_unit_test(a_flag_that_is_not_known_is_of_a_newer_one),
         cmocka_unit_test(names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
