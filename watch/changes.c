@@ -99,9 +99,12 @@ static bool is_confirmed(const struct change *change, const struct change_row *r
                          const struct series *series)
 {
     const struct window soon = {CHANGE_CONFIRM_MS, 0}, later = {CHANGE_SPARSE_MS, 0};
+    if (change->sum <= CHANGE_ALARM) {
+        return false;
+    }
     bool sparse = !has_events(series, row->signal, soon);
     struct window window = sparse ? later : soon;
-    return change->sum > CHANGE_ALARM * (sparse ? CHANGE_SPARSE_SUM : 1) &&
+    return (!sparse || change->sum > CHANGE_ALARM * CHANGE_SPARSE_SUM) &&
            has_events(series, row->signal, window) &&
            beyond(change, row, series_value(series, row->signal, window), 1);
 }
