@@ -3,6 +3,7 @@
 // calls are made.
 #include "supervisor/spawn.h"
 
+#include "base/clock.h"
 #include "supervisor/users.h"
 #include "wire/channel.h"
 
@@ -188,6 +189,19 @@ int spawn_child(const struct spawn *spawn, const struct spawn_order *order)
     return child;
 }
 
+// A signal meanwhile, as of another child that ends, is no answer.
+static bool ends_within(int pidfd, uint64_t limit_ms)
+{
+    uint64_t end_ms = clock_mono_ns() / 1000000 + limit_ms;
+    struct pollfd one = {.fd = pidfd, .events = POLLIN};
+    for (uint64_t now_ms; (now_ms = clock_mono_ns() / 1000000) < end_ms;) {
+        if (poll(&one, 1, (int)(end_ms - now_ms)) > 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 bool spawn_check(const struct spawn *spawn, const struct topology_role *role, struct view slice)
 {
     int pair[2];
@@ -200,10 +214,8 @@ bool spawn_check(const struct spawn *spawn, const struct topology_role *role, st
     close(pair[1]);
     int ended = judge > 0 ? (int)syscall(SYS_pidfd_open, judge, 0) : -1;
     bool said = judge > 0 && channel_send_blocking(pair[0], slice, -1);
-    if (!said || poll(&(struct pollfd){.fd = ended, .events = POLLIN}, 1, CHECK_MAX_MS) <= 0) {
-        if (judge > 0) {
-            kill(judge, SIGKILL);
-        }
+    if (judge > 0 && !(said && ends_within(ended, CHECK_MAX_MS))) {
+        kill(judge, SIGKILL);
     }
     if (judge > 0 && waitpid(judge, &status, 0) != judge) {
         status = -1;

@@ -71,6 +71,17 @@ test('SIGHUP: a new configuration without dropping a connection', async (t) => {
     await allAnswer();
   });
 
+  await t.test('signals that come while it is looked through do not spoil it', async () => {
+    const done = count(server, 'reloaded');
+    for (let i = 0; i < 40; i += 1) {
+      server.reload();
+      await new Promise((resolve) => { setTimeout(resolve, 5); });
+    }
+    await until(() => count(server, 'reloaded') > done, { timeout: TIMEOUT, what: 'reloaded' });
+    await reload(server);
+    assert.equal(count(server, 'reload_failed'), 0);
+  });
+
   await t.test('a listener is added, and taken away', async () => {
     const more = await freePort();
     const socket = join(server.folder, 'more.sock');
