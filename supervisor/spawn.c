@@ -202,19 +202,21 @@ static bool ends_within(int pidfd, uint64_t limit_ms)
     return false;
 }
 
-bool spawn_check(const struct spawn *spawn, const struct topology_role *role, struct view slice)
+// Its status as of waitpid; -1: there was none, or no answer in time.
+static int ask_judge(const struct spawn *spawn, const struct topology_role *role, struct view slice)
 {
     int pair[2];
     int status = -1;
     if (!channel_pair(pair)) {
-        return false;
+        return -1;
     }
     struct spawn_order order = {.role = role, .control = pair[1], .folder = -1, .check = true};
     pid_t judge = spawn_child(spawn, &order);
     close(pair[1]);
     int ended = judge > 0 ? (int)syscall(SYS_pidfd_open, judge, 0) : -1;
-    bool said = judge > 0 && channel_send_blocking(pair[0], slice, -1);
-    if (judge > 0 && !(said && ends_within(ended, CHECK_MAX_MS))) {
+    bool in_time =
+        judge > 0 && channel_send_blocking(pair[0], slice, -1) && ends_within(ended, CHECK_MAX_MS);
+    if (judge > 0 && !in_time) {
         kill(judge, SIGKILL);
     }
     if (judge > 0 && waitpid(judge, &status, 0) != judge) {
@@ -224,5 +226,14 @@ bool spawn_check(const struct spawn *spawn, const struct topology_role *role, st
         close(ended);
     }
     close(pair[0]);
-    return said && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+    return in_time ? status : -1;
+}
+
+bool spawn_check(const struct spawn *spawn, const struct topology_role *role, struct view slice)
+{
+    int status = ask_judge(spawn, role, slice);
+    if (status != -1 && WIFSIGNALED(status)) { // by somebody else, perhaps; what it was told crashes it again
+        status = ask_judge(spawn, role, slice);
+    }
+    return status != -1 && WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }

@@ -82,6 +82,22 @@ test('SIGHUP: a new configuration without dropping a connection', async (t) => {
     assert.equal(count(server, 'reload_failed'), 0);
   });
 
+  await t.test('who looks it through is killed by somebody, and another one does it', async () => {
+    const fronts = server.children()['stayd-front'];
+    let killed = 0;
+    for (let i = 0; i < 50 && killed === 0; i += 1) {
+      const done = count(server, 'reloaded');
+      server.reload();
+      for (const end = Date.now() + 100; killed === 0 && Date.now() < end;) {
+        const judge = server.children()['stayd-front']?.find((pid) => !fronts.includes(pid));
+        if (judge) killed += process.kill(judge, 'SIGKILL') ? 1 : 0;
+      }
+      await until(() => count(server, 'reloaded') > done, { timeout: TIMEOUT, what: 'reloaded' });
+    }
+    assert.equal(killed, 1);
+    assert.equal(count(server, 'reload_failed'), 0);
+  });
+
   await t.test('a listener is added, and taken away', async () => {
     const more = await freePort();
     const socket = join(server.folder, 'more.sock');
