@@ -17,7 +17,7 @@
 
 enum {
     STATS_MAGIC = 0x73746179, // "stay"
-    STATS_FORMAT = 5,
+    STATS_FORMAT = 6,
     STATS_OCTAVES = 41,    // histograms tell values apart up to 2^41 (37 minutes in ns)
     STATS_SUB_BUCKETS = 8, // per octave: at most 12.5 % wide
     STATS_BUCKETS = (STATS_OCTAVES - 2) * STATS_SUB_BUCKETS,
@@ -191,6 +191,7 @@ enum {
     X(database_probes, counter, "database_probes", "", "Trivial statements that the database answered to the connection that watches it") \
     X(database_probe_us, counter, "database_probe_seconds", "", "Time until the trivial statements were answered, the way there and back included") \
     X(database_server_us, counter, "database_server_seconds", "", "Time the database says it spent on the trivial statements") \
+    X(database_back_us, counter, "database_answer_delay_seconds", "", "Time by which the answers to them came later than usual after the database had made them") \
     X(database_connect_failed, counter, "database_connect_failed", "", "Attempts to connect to the database that failed at every address") \
     X(database_moved, counter, "database_moved", "", "Times another server answered, or the same one started anew") \
     X(database_active, gauge, "database_sessions_active", "of=\"stayd\"", "Sessions in the database that run a statement; others' are known as far as the role may see them") \

@@ -6,7 +6,6 @@
 
 #include <math.h>
 #include <stdarg.h>
-#include <unistd.h>
 
 enum { POSTMORTEM_MAX = 1 << 18, ASK_MS = 2000, REFUSED_P99_MS = 100 };
 #define SETTLE_S      2.0  // of the slow class, before what it does is counted
@@ -35,9 +34,9 @@ static void measure_use(struct play *play)
 {
     struct drill_measured *measured = &play->result->measured;
     enum storm_class slow = play->row->slow;
-    double statement_s = 0;
+    double each_s = slow == STORM_login && measured->login_peak > 0 ? 1 / measured->login_peak : 0;
     for (unsigned i = 0; i < play->injections; i++) {
-        statement_s = fmax(statement_s, play->injecting[i].statement_s);
+        each_s += play->injecting[i].rate > 0 ? 1 / play->injecting[i].rate : 0;
     }
     double offered = slow == STORM_CLASSES
                          ? 0
@@ -46,9 +45,7 @@ static void measure_use(struct play *play)
     if (offered <= 0 || from_s >= play->asked_to_end_s) {
         return;
     }
-    double processors = (double)sysconf(_SC_NPROCESSORS_ONLN);
-    double hashing_s = slow == STORM_login && measured->login_peak > 0 ? 1 / measured->login_peak : 0;
-    double able = statement_s + hashing_s > 0 ? 1 / (hashing_s + statement_s / processors) : offered;
+    double able = each_s > 0 ? 1 / each_s : offered;
     struct score_answers answers;
     score_answers(&play->score, slow, from_s, play->asked_to_end_s, &answers);
     measured->able = fmin(able, offered);

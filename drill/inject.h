@@ -24,7 +24,7 @@ struct injecting {
     double next_s;             // of `turn`
     uint32_t count;            // how often it was done
     double last_s;             // when it was done last, of a fault that is done again and again
-    double statement_s;        // of the degraded statement, measured before; 0: not known
+    double rate;               // of the degraded statement, a second, measured before; 0: not known
     double fault_s;            // how long it is to last
     pid_t held;                // a process that stands still
     uint64_t onset_ns;         // since when it could be noticed: monotonic; 0: from its beginning

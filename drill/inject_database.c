@@ -2,7 +2,13 @@
 // Faults of the database and of the way to it. Runs in stayctl drill.
 #include "drill/inject.h"
 
-enum { SQL_MS = 120000, FROZEN_MS = 180, THAWED_MS = 20 };
+#include <math.h>
+#include <unistd.h>
+
+enum { SQL_MS = 120000, ASKERS_MAX = 32, REFERENCE_MS = 2000 };
+// As a container's limit of processor time: it is used up early in each period.
+#define FROZEN_MS  90.0
+#define THAWED_MS  10.0
 #define LATENCY_MS 60.0
 #define LOST       250.0 // thousandths
 
@@ -14,29 +20,51 @@ static bool sql(struct injecting *injecting, const char *text)
 
 // ---- an index is gone
 
-// Milliseconds of a statement without an index, which is there again afterwards. The last of three: by then
-// all is in memory.
-static bool time_without(struct injecting *injecting, const char *drop, const char *statement)
+static bool rates_open(struct psql *asker, unsigned askers, const struct postgres *postgres)
 {
-    char text[1024];
-    const char *explain = "EXPLAIN (ANALYZE, TIMING OFF)";
-    snprintf(text, sizeof(text), "BEGIN; %s; %s %s; %s %s; %s %s; ROLLBACK", drop, explain, statement,
-             explain, statement, explain, statement);
-    if (!sql(injecting, text)) {
-        return false;
+    for (unsigned i = 0; i < askers; i++) {
+        if (!psql_open(&asker[i], postgres, "stayd")) {
+            return false;
+        }
     }
-    const char *at = NULL;
-    for (const char *next = injecting->psql->answer; (next = strstr(next, "Execution Time: ")) != NULL;) {
-        at = next += sizeof("Execution Time: ") - 1;
-    }
-    injecting->statement_s = at == NULL ? 0 : strtod(at, NULL) / 1000;
     return true;
+}
+
+// How many of a statement ("* FROM …") a second the database does without an index, on as many connections as
+// there are processors. Their plan is the one without; the index stays.
+static bool rate_without(struct injecting *injecting, const char *statement)
+{
+    static struct psql asker[ASKERS_MAX];
+    char text[1024];
+    long processors = sysconf(_SC_NPROCESSORS_ONLN);
+    unsigned askers = processors < 1 ? 1 : processors > ASKERS_MAX ? ASKERS_MAX : (unsigned)processors;
+    bool fine = rates_open(asker, askers, &injecting->stage->postgres);
+    snprintf(
+        text, sizeof(text),
+        "SET enable_indexscan = off; SET enable_indexonlyscan = off; SET enable_bitmapscan = off;"
+        " DO $$DECLARE done int := 0; begun timestamptz; BEGIN PERFORM %s; begun := clock_timestamp();"
+        " WHILE clock_timestamp() < begun + interval '%d ms' LOOP PERFORM %s; done := done + 1; END LOOP;"
+        " PERFORM set_config('drill.rate',"
+        " (done / extract(epoch FROM clock_timestamp() - begun))::text, false); END$$;"
+        " SELECT current_setting('drill.rate')",
+        statement, REFERENCE_MS, statement);
+    for (unsigned i = 0; i < askers && fine; i++) {
+        fine = psql_send(&asker[i], text);
+    }
+    for (unsigned i = 0; i < askers && fine; i++) {
+        fine = psql_wait(&asker[i], SQL_MS);
+        injecting->rate += fine ? strtod(asker[i].answer, NULL) : 0;
+    }
+    for (unsigned i = 0; i < askers; i++) {
+        psql_close(&asker[i]);
+    }
+    return (fine && injecting->rate > 0) ||
+           inject_fail(injecting, "How fast the database is without the index could not be measured.");
 }
 
 static bool login_index_prepare(struct injecting *injecting)
 {
-    return time_without(injecting, "DROP INDEX accounts_name",
-                        "SELECT * FROM accounts WHERE name = 'user77'");
+    return rate_without(injecting, "* FROM accounts WHERE name = 'user77'");
 }
 
 static bool login_index_begin(struct injecting *injecting)
@@ -52,8 +80,7 @@ static bool login_index_end(struct injecting *injecting)
 
 static bool change_index_prepare(struct injecting *injecting)
 {
-    return time_without(injecting, "DROP INDEX sessions_account",
-                        "SELECT * FROM sessions WHERE account_id = decode(md5('nobody'), 'hex')");
+    return rate_without(injecting, "* FROM sessions WHERE account_id = decode(md5('nobody'), 'hex')");
 }
 
 static bool change_index_begin(struct injecting *injecting)
@@ -134,19 +161,19 @@ static void signal_all(pid_t server, int signal)
 
 _Noreturn static void freeze_and_thaw(void *context)
 {
-    pid_t server = *(const pid_t *)context;
+    const struct injecting *injecting = context;
+    pid_t server = injecting->stage->postgres.program.pid;
     for (;;) {
         signal_all(server, SIGSTOP);
-        program_pause(FROZEN_MS);
+        program_pause((uint64_t)(FROZEN_MS * fmin(injecting->strength, 1.5)));
         signal_all(server, SIGCONT);
-        program_pause(THAWED_MS);
+        program_pause((uint64_t)THAWED_MS);
     }
 }
 
 static bool slow_begin(struct injecting *injecting)
 {
-    pid_t server = injecting->stage->postgres.program.pid;
-    return program_fork(&injecting->program[0], freeze_and_thaw, &server) ||
+    return program_fork(&injecting->program[0], freeze_and_thaw, injecting) ||
            inject_fail(injecting, "A helper could not be started.");
 }
 

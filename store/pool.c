@@ -34,11 +34,17 @@ uint32_t pool_limit(const struct pool *pool)
     return limit < 1 ? 1 : (uint32_t)limit;
 }
 
+static uint32_t share_max(const struct pool *pool)
+{
+    uint32_t limit = pool_limit(pool);
+    return limit - limit / 4;
+}
+
 uint32_t pool_share(const struct pool *pool, uint32_t kind)
 {
     const struct pool_kind *k = &pool->kind[kind];
-    uint32_t limit = pool_limit(pool);
-    return k->slow || k->overdue > 0 || k->background ? 1 : limit - limit / 4;
+    bool stuck = k->stalled > 0 || k->given_up > 0;
+    return k->background || stuck ? 1 : k->slow || k->overdue > 0 ? climb_level(&k->climb) : share_max(pool);
 }
 
 uint32_t pool_waiting_max(const struct pool *pool, uint32_t kind)
@@ -53,7 +59,7 @@ uint32_t pool_waiting_max(const struct pool *pool, uint32_t kind)
     if (!k->slow || k->finishes || k->recent_us < POOL_LONG_US) {
         return POOL_WAITING_MAX;
     }
-    uint64_t most = POOL_WAIT_MS * 1000u / (k->recent_us + 1);
+    uint64_t most = POOL_WAIT_MS * 1000u * climb_level(&k->climb) / (k->recent_us + 1);
     return most < 1 ? 1 : (uint32_t)most;
 }
 
@@ -152,6 +158,16 @@ static uint64_t square_root(uint64_t value)
     return root;
 }
 
+// With fewer at work than may be, nothing is seen of how they get on together.
+static void climb(struct pool *pool, struct pool_kind *kind, uint64_t run_us, uint64_t now_ms)
+{
+    if (!kind->slow || kind->stalled > 0 || kind->given_up > 0) {
+        climb_leave(&kind->climb);
+    } else if (!kind->background && kind->running + 1 >= climb_level(&kind->climb)) {
+        climb_take(&kind->climb, run_us, share_max(pool), now_ms);
+    }
+}
+
 // Once in `limit` samples; a limit that was not used says nothing.
 static void move_limit(struct pool *pool, bool used)
 {
@@ -184,6 +200,7 @@ void pool_ended(struct pool *pool, uint32_t kind, enum pool_late late, uint64_t 
         return;
     }
     learn(k, run_us, now_ms);
+    climb(pool, k, run_us, now_ms);
     if (!k->slow && !overdue) {
         pool->ratio_milli = toward(pool->ratio_milli, run_us * MILLI / (k->baseline_us + 500), 8);
         move_limit(pool, used);

@@ -10,9 +10,9 @@
 // counts.
 //
 // Share: a kind whose statement became slow (recent above 4 × baseline + 2 ms), or has one running that is
-// overdue (8 × baseline + 10 ms), may start one at a time; a healthy kind may have three
-// quarters of the limit. What is
-// overdue no longer counts against the limit: the others get connections beyond it, up to `max`.
+// overdue (8 × baseline + 10 ms), may start one at a time, or as many as it takes to get done what can be
+// done (store/climb.h); a healthy kind may have three quarters of the limit. What is overdue no longer counts
+// against the limit: the others get connections beyond it, up to `max`.
 //
 // Queue: where a slow statement takes POOL_LONG_US or more, as many may wait as are served within
 // POOL_WAIT_MS, in order. None while a statement is stalled (it runs for POOL_STALL_MS, and three times as
@@ -30,8 +30,9 @@
 #ifndef STORE_POOL_H
 #define STORE_POOL_H
 
+#include "store/climb.h"
+
 #include <stdbool.h>
-#include <stdint.h>
 
 #define POOL_KINDS_MAX           32
 #define POOL_BACKOFF_MIN_MS      20
@@ -61,6 +62,7 @@ struct pool_kind {
     uint64_t recent_us;
     uint64_t rose_ms; // when the baseline last rose
     bool slow;
+    struct climb climb;     // how many at once while it is slow
     bool background;        // one at a time
     bool reads;             // and changes nothing
     bool finishes;          // who waits for it was work already (a hash), and nothing stands in for it

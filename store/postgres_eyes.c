@@ -18,6 +18,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#define LATE_US 2000u
+
 // The log's flush is a wait for the disk whoever of the committers does it.
 static const char activity_sql[] =
     "SELECT count(*) FILTER (WHERE own), count(*) FILTER (WHERE own AND type IS NULL),"
@@ -61,14 +63,18 @@ static uint64_t number_at(const PGresult *result, int column)
     return strtoull(PQgetvalue(result, 0, column), NULL, 10);
 }
 
-void postgres_eyes_probed(struct postgres_service *service, uint64_t took_ns, const char *server_us)
+bool postgres_eyes_probed(struct postgres_service *service, const PGresult *heartbeat, uint64_t now_ns)
 {
-    uint64_t took_us = took_ns / 1000u, theirs_us = strtoull(server_us, NULL, 10);
+    uint64_t asked_us = service->reserved.asked_ns / 1000u, took_us = now_ns / 1000u - asked_us;
+    uint64_t theirs_us = number_at(heartbeat, 2);
+    uint64_t back_us = way_back_us(&service->eyes.way, asked_us, asked_us + took_us, number_at(heartbeat, 3));
     theirs_us = theirs_us < took_us ? theirs_us : took_us;
     stats_count(STATS_database_probes);
     stats_add(STATS_database_probe_us, took_us);
     stats_add(STATS_database_server_us, theirs_us);
+    stats_add(STATS_database_back_us, back_us);
     service->eyes.network_us = took_us - theirs_us;
+    return took_us > 2 * service->eyes.way.quickest_us + LATE_US;
 }
 
 // ---- what is asked ---------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@
 #define STORE_POSTGRES_EYES_H
 
 #include "store/eyes.h"
+#include "store/way.h"
 
 #define EYES_QUIET_NS 500000000u
 #define EYES_BUSY_NS  150000000u
@@ -18,6 +19,7 @@ struct postgres_eyes {
     uint64_t looked_ns;    // the last glance
     uint64_t waiting_lock; // sessions, at the last look
     uint64_t network_us;   // of the last heartbeat
+    struct way way;        // of the heartbeats' answers
     uint64_t refused;      // at admission, until the last look
     bool locks_due;
     bool limited, limits_said; // others' statements can't be seen

@@ -15,13 +15,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define HEARTBEAT_NS   250000000u
-#define ANSWER_NS      1000000000u // then the server is silent
-#define ROOM_NS        250000000u  // then a pooler may have no connection for the question
-#define OLD_ONES_NS    200000000u  // what an old core began may take before it is cancelled
-#define FENCE_EVERY_NS 20000000u
-#define SAY_DOWN_NS    500000000u // a new core waits for the first connection so long
-#define REFUSED_MS     5000       // a schema that can't be used is looked at again after this
+#define HEARTBEAT_NS      250000000u
+#define HEARTBEAT_LATE_NS 50000000u   // after one that came late: to see soon why
+#define ANSWER_NS         1000000000u // then the server is silent
+#define ROOM_NS           250000000u  // then a pooler may have no connection for the question
+#define OLD_ONES_NS       200000000u  // what an old core began may take before it is cancelled
+#define FENCE_EVERY_NS    20000000u
+#define SAY_DOWN_NS       500000000u // a new core waits for the first connection so long
+#define REFUSED_MS        5000       // a schema that can't be used is looked at again after this
 
 static void on_open(struct postgres_connection *connection);
 static void on_open_failed(struct postgres_connection *connection, enum postgres_failure failure,
@@ -65,7 +66,8 @@ static void ask_identity(struct postgres_service *service)
 {
     ask(service,
         "SELECT pg_is_in_recovery() OR current_setting('transaction_read_only')::boolean,"
-        " pg_postmaster_start_time()::text, round(extract(epoch FROM clock_timestamp() - now()) * 1000000)",
+        " pg_postmaster_start_time()::text, round(extract(epoch FROM clock_timestamp() - now()) * 1000000),"
+        " round(extract(epoch FROM clock_timestamp()) * 1000000)",
         0, NULL);
 }
 
@@ -121,7 +123,7 @@ static void take_identity(struct postgres_service *service, const PGresult *resu
         return;
     }
     const char *identity = PQgetvalue(result, 0, 1);
-    postgres_eyes_probed(service, clock_mono_ns() - service->reserved.asked_ns, PQgetvalue(result, 0, 2));
+    bool late = postgres_eyes_probed(service, result, clock_mono_ns());
     bool other = strncmp(service->reserved.identity, identity, sizeof(service->reserved.identity) - 1) != 0;
     postgres_events_server(service, other && service->reserved.identity[0] != '\0');
     if (other && service->reserved.identity[0] != '\0') {
@@ -131,7 +133,8 @@ static void take_identity(struct postgres_service *service, const PGresult *resu
     (void)snprintf(service->reserved.identity, sizeof(service->reserved.identity), "%s", identity);
     postgres_journal_server(service, identity);
     if (service->reserved.stage == POSTGRES_READY && !other) {
-        service->reserved.next_ns = service->reserved.asked_ns + HEARTBEAT_NS;
+        service->reserved.next_ns =
+            late ? clock_mono_ns() + HEARTBEAT_LATE_NS : service->reserved.asked_ns + HEARTBEAT_NS;
     } else if (!service->migrated) {
         enter(service, POSTGRES_MIGRATE);
         postgres_helper_migrate(service->helper, &service->addresses.address[service->address]);

@@ -189,7 +189,7 @@ void postgres_eyes_ask(struct postgres_service *service, enum postgres_glance gl
 void postgres_eyes_take(struct postgres_service *service, enum postgres_glance glance,
                         enum postgres_failure failure, const PGresult *result);
 // A heartbeat was answered: what it took, and what of it the server says was its own.
-void postgres_eyes_probed(struct postgres_service *service, uint64_t took_ns, const char *server_us);
+bool postgres_eyes_probed(struct postgres_service *service, const PGresult *heartbeat, uint64_t now_ns);
 // Nothing can be seen.
 void postgres_eyes_close(struct postgres_service *service);
 

@@ -82,6 +82,7 @@
 #define SHORTLY_MS         12000 // arrivals are compared with shorter ago, as they come in waves
 #define NOW_MIN_MS         300
 #define NOW_MAX_MS         2000
+#define WAY_MAX_MS         5000
 #define NOW_RATES_MIN_MS   1000 // rates need longer than times to be told from chance
 #define JUMP_MS            600  // a step in arrivals shows within so long
 #define JUMP_SIGMAS        3.3  // beyond chance, as many moments are looked at
@@ -103,6 +104,7 @@
 #define UNKNOWN_AFTER_MS   3000  // then "unknown" is said
 #define HELD_SHARE         0.5   // an inferred cause has held for so much of the time since it first did
 #define CPU_EXPLAINS_TIMES 3.0   // what is slower than by this power has another cause
+#define CPU_DELAYS_MS      20.0  // but to wait for a processor takes so long
 #define SHARE_MIN          0.06  // with less, a cause is not named
 #define SURE_WEIGHT        4.0   // as a factor of 55
 

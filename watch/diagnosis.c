@@ -128,10 +128,13 @@ static void judge(struct diagnosis *diagnosis, uint64_t passed_ms)
 
 // ---- 2. trace --------------------------------------------------------------------------------------------
 
-// Processors that are a little short do not make a database many times slower.
+// Processors that are a little short do not make a database many times slower. But who needs one waits for it
+// as long as others use it up, here as in the database: so long a way is no wonder.
 static bool too_weak(const struct diagnosis *diagnosis, unsigned cause, unsigned other)
 {
-    bool compared = other == CAUSE_database_slow || other == CAUSE_database_network;
+    const struct figure *way = &diagnosis->scene.figure[FIGURE_way];
+    bool compared = other == CAUSE_database_slow ||
+                    (other == CAUSE_database_network && way->now - way->before > CPU_DELAYS_MS);
     return cause == CAUSE_cpu_taken && compared &&
            CPU_EXPLAINS_TIMES * diagnosis->standing[cause].weight < diagnosis->standing[other].weight;
 }

@@ -148,12 +148,21 @@ static void each_cause_is_named(void **state)
 static const struct {
     enum cause first, second;
 } pairs[] = {
-    {CAUSE_login_spike, CAUSE_slow_statement},      {CAUSE_login_spike, CAUSE_lock_held},
-    {CAUSE_login_spike, CAUSE_process_crashing},    {CAUSE_login_spike, CAUSE_database_network},
-    {CAUSE_slow_statement, CAUSE_process_crashing}, {CAUSE_flood, CAUSE_slow_statement},
-    {CAUSE_flood, CAUSE_process_crashing},          {CAUSE_process_crashing, CAUSE_lock_held},
-    {CAUSE_session_mismatch, CAUSE_slow_statement}, {CAUSE_credential_stuffing, CAUSE_slow_statement},
-    {CAUSE_login_spike, CAUSE_database_down},       {CAUSE_session_mismatch, CAUSE_login_spike},
+    {CAUSE_login_spike, CAUSE_slow_statement},
+    {CAUSE_login_spike, CAUSE_lock_held},
+    {CAUSE_login_spike, CAUSE_process_crashing},
+    {CAUSE_login_spike, CAUSE_database_network},
+    {CAUSE_slow_statement, CAUSE_process_crashing},
+    {CAUSE_flood, CAUSE_slow_statement},
+    {CAUSE_flood, CAUSE_process_crashing},
+    {CAUSE_process_crashing, CAUSE_lock_held},
+    {CAUSE_session_mismatch, CAUSE_slow_statement},
+    {CAUSE_credential_stuffing, CAUSE_slow_statement},
+    {CAUSE_login_spike, CAUSE_database_down},
+    {CAUSE_session_mismatch, CAUSE_login_spike},
+    {CAUSE_process_crashing, CAUSE_database_down},
+    {CAUSE_own_change, CAUSE_process_crashing},
+    {CAUSE_credential_stuffing, CAUSE_database_network},
 };
 
 static struct result run_pair(unsigned pair, uint64_t seed)

@@ -263,12 +263,22 @@ static void take_slow_fact(struct scene *scene)
         SERIES_UNKNOWN);
 }
 
+// What of a trivial statement's time is the network's. Half of what the network adds is added to the answers'
+// way back; a server that does not get to work is slow to hear, not slow to answer.
 static void take_way(struct scene *scene)
 {
     const double *before = scene->baseline->signal;
-    double probe = now_of(scene, SIGNAL_probe_ms), server = now_of(scene, SIGNAL_probe_server_ms);
-    double way = probe - server, usual = before[SIGNAL_probe_ms] - before[SIGNAL_probe_server_ms];
+    uint64_t lasted_ms = scene->now_ms - scene->detected->onset_ms;
+    struct window window = scene->now; // few are asked, and of a network that loses some only some are late
+    window.from_ms_ago = lasted_ms > WAY_MAX_MS           ? WAY_MAX_MS
+                         : lasted_ms > window.from_ms_ago ? (uint32_t)lasted_ms
+                                                          : window.from_ms_ago;
+    double probe = series_value(scene->series, SIGNAL_probe_ms, window);
+    double server = series_value(scene->series, SIGNAL_probe_server_ms, window);
+    double back = series_value(scene->series, SIGNAL_probe_back_ms, window) - before[SIGNAL_probe_back_ms];
+    double usual = before[SIGNAL_probe_ms] - before[SIGNAL_probe_server_ms];
     double added = probe - before[SIGNAL_probe_ms];
+    double way = fmin(usual + 2 * fmax(0, back), probe - server);
     set(scene, FIGURE_way, way, fmax(usual, 0.05));
     set(scene, FIGURE_way_share, added > 1 ? 100 * fmax(0, fmin(1, (way - usual) / added)) : SERIES_UNKNOWN,
         SERIES_UNKNOWN);
@@ -281,6 +291,7 @@ static void take_database(struct scene *scene)
     const struct fact *down =
         facts_standing(scene->facts, WIRE_EVENT_DATABASE_DOWN, WIRE_EVENT_DATABASE_UP, since);
     bool gone = available <= 0 || down != NULL;
+    scene->down = down;
     uint64_t from = down != NULL ? down->mono_ms : scene->detected->onset_ms;
     double waiting = known_or(now_of(scene, SIGNAL_database_waiting_lock), 0);
     set(scene, FIGURE_away, gone ? fmax(200, (double)(scene->now_ms - from)) : 0, SERIES_UNKNOWN);

@@ -189,8 +189,9 @@ struct moment {
     struct model_load load;
     double hold_ms[MODEL_OPERATIONS];
     double hash_ms, workers, connections, way_ms, server_ms, sync_ms, others, check_ms, pressure;
-    double heavy; // share of the busiest sources, 0 to 1
-    double wrong; // of log-ins, that are guesses, a second
+    double stall_ms; // before the server gets to what it was asked
+    double heavy;    // share of the busiest sources, 0 to 1
+    double wrong;    // of log-ins, that are guesses, a second
     bool gone, locked, hung, silent_database;
     double miss_share, no_room;
 };
@@ -250,6 +251,7 @@ static void apply_database(struct model *model, struct moment *moment, struct mo
             moment->hold_ms[i] *= mixed(8, 60, s) * model_uniform(model, 0.8, 1.25);
         }
         moment->server_ms *= mixed(8, 60, s);
+        moment->stall_ms = mixed(3, 30, s);
         break;
     case MODEL_database_network:
         moment->way_ms += mixed(12, 150, s) * model_uniform(model, 0.8, 1.2);
@@ -497,7 +499,9 @@ static void probe(struct model *model, const struct moment *moment)
 {
     if (model->mono_ms % 500 < TICK_MS && !moment->gone) {
         add(model->store, STATS_database_probes, 1);
-        add(model->store, STATS_database_probe_us, 1000 * (moment->way_ms + moment->server_ms));
+        add(model->store, STATS_database_probe_us,
+            1000 * (moment->way_ms + moment->stall_ms + moment->server_ms));
+        add(model->store, STATS_database_back_us, 500 * (moment->way_ms - model->way_ms));
         add(model->store, STATS_database_server_us, 1000 * moment->server_ms);
     }
     put(model->store, STATS_store_available, !moment->gone);

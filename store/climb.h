@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: ISC
+// How many statements of a kind that is slow may run at once: one more as long as more are then done. One
+// scan at a time wastes a database with idle processors, or far away; two on one processor only take twice as
+// long each. Nobody tells which it is, so it is tried. Used by store/pool. Pure. Owns nothing.
+//
+// By Little's law, what is done is those at work over the time each takes. Of each level a few are timed, the
+// first ones left out as they began under another level; then one more is tried, and kept where
+// CLIMB_GAIN times as much is done. After a vain try the next one is CLIMB_AGAIN_MS away, then twice that.
+// What takes far longer without a try (another fault, a spike) begins again with one.
+#ifndef STORE_CLIMB_H
+#define STORE_CLIMB_H
+
+#include <stdint.h>
+
+#define CLIMB_GAIN_PERCENT  120
+#define CLIMB_WORSE_PERCENT 160
+#define CLIMB_SAMPLES       3 // of each at work
+#define CLIMB_AGAIN_MS      4000
+#define CLIMB_AGAIN_DOUBLED 4
+
+struct climb {
+    uint32_t level; // 0: not slow
+    uint32_t skip, count;
+    uint64_t sum_us, usual_us; // of this level's window; of a whole window before, at `usual_level`
+    uint32_t usual_level;
+    uint32_t vain;
+    uint64_t again_ms; // the next try
+};
+
+static inline uint32_t climb_level(const struct climb *climb)
+{
+    return climb->level == 0 ? 1 : climb->level;
+}
+
+// One ended that took `run_us`, while as many ran as the level allows; at most `most` may.
+void climb_take(struct climb *climb, uint64_t run_us, uint32_t most, uint64_t now_ms);
+// It is no longer slow, or stands still.
+void climb_leave(struct climb *climb);
+
+#endif
