@@ -24,7 +24,8 @@ enum drill_bar {
     DRILL_OTHERS_UNHARMED = 1u << 1, // nor anybody but the slow class
     DRILL_SLOW_IS_USED = 1u << 2, // of what the degraded database can do for it, so much is used (used_least)
     DRILL_REFUSED_SOON = 1u << 3, // refusals of the slow class within 100 ms (p99)
-    DRILL_IN_FLIGHT_ONLY = 1u << 4, // those affected are no more than can have been under way
+    DRILL_IN_FLIGHT_ONLY = 1u << 4,   // those affected are no more than can have been under way
+    DRILL_OF_DEGRADED_PEAK = 1u << 5, // what can be done: what is, with the same fault and no spike
 };
 
 struct drill_row {
@@ -71,9 +72,9 @@ struct drill_measured {
     uint64_t wrong_identity;
     uint64_t injected_at_ms;                         // wall clock
     int64_t detected_ms, diagnosed_ms, recovered_ms; // -1: never
-    int64_t answered_ms;                   // since the fault began, when the person named a cause; -1: never
-    double login_peak, able, used_percent; // 0: not measured
-    unsigned times;                        // how often the fault was done
+    int64_t answered_ms; // since the fault began, when the person named a cause; -1: never
+    double login_peak, degraded_peak, able, used_percent; // 0: not measured
+    unsigned times;                                       // how often the fault was done
 };
 
 enum drill_end { DRILL_PASSED, DRILL_FAILED, DRILL_BROKEN, DRILL_UNAVAILABLE, DRILL_STOPPED };

@@ -45,7 +45,7 @@ static void measure_use(struct play *play)
     if (offered <= 0 || from_s >= play->asked_to_end_s) {
         return;
     }
-    double able = each_s > 0 ? 1 / each_s : offered;
+    double able = measured->degraded_peak > 0 ? measured->degraded_peak : each_s > 0 ? 1 / each_s : offered;
     struct score_answers answers;
     score_answers(&play->score, slow, from_s, play->asked_to_end_s, &answers);
     measured->able = fmin(able, offered);

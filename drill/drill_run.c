@@ -25,12 +25,16 @@ enum {
     PEAK_CONNECTIONS = 8,
     WAVES = 6,
 };
-#define CHECK_RATE   200.0
-#define LOGIN_RATE   4.0
-#define CHANGE_RATE  3.0
-#define MARGIN_S     60.0
-#define PEAK_SECONDS 3.0
-#define PEAK_OFFERED 400.0
+#define CHECK_RATE         200.0
+#define LOGIN_RATE         4.0
+#define CHANGE_RATE        3.0
+#define MARGIN_S           60.0
+#define PEAK_SECONDS       3.0
+#define CHECKPOINT_MS      60000
+#define PEAK_SETTLED_S     0.5
+#define DEGRADED_SECONDS   9.0
+#define DEGRADED_SETTLED_S 3.0
+#define PEAK_OFFERED       400.0
 
 bool play_fail(struct play *play, const char *format, ...)
 {
@@ -97,41 +101,64 @@ static bool start_storm(struct play *play, const struct load *load, const char *
            play_fail(play, "storm could not be started: %s.", strerror(errno));
 }
 
-// What eight who each wait for their answer get done, beside the checks of quiet times.
-static bool measure_peak(struct play *play)
+// The log-ins done a second under a load that lasts `settled_s` + `seconds`, without its beginning.
+static bool measure_log_ins(struct play *play, struct load *load, double settled_s, double seconds,
+                            struct score_answers *answers)
 {
     char log[PROGRAM_PATH_MAX], output[PROGRAM_PATH_MAX];
-    struct load load = {0};
-    stage_say(&play->stage, "measuring how many log-ins this machine can do");
+    double end_s = settled_s + seconds;
     snprintf(log, sizeof(log), "%s/peak.log", play->stage.folder);
     snprintf(output, sizeof(output), "%s/peak.json", play->stage.folder);
-    snprintf(load.mix, sizeof(load.mix), "login=%.0f", PEAK_OFFERED);
-    snprintf(load.duration, sizeof(load.duration), "%.1fs", PEAK_SECONDS);
-    snprintf(load.seed, sizeof(load.seed), "%llu", (unsigned long long)play->options->seed);
-    snprintf(load.connections, sizeof(load.connections), "%d", PEAK_CONNECTIONS);
-    if (!start_storm(play, &load, log, output)) {
+    snprintf(load->duration, sizeof(load->duration), "%.1fs", end_s);
+    snprintf(load->seed, sizeof(load->seed), "%llu", (unsigned long long)play->options->seed);
+    if (!start_storm(play, load, log, output)) {
         return false;
     }
-    uint64_t patience_ms =
-        (uint64_t)(PEAK_SECONDS * 1000) + (play->stage.options->sqlite ? STORM_BEGINS_MS : 500);
+    uint64_t patience_ms = (uint64_t)(end_s * 1000) + (play->stage.options->sqlite ? STORM_BEGINS_MS : 500);
     (void)program_wait(&play->storm, patience_ms);
     program_stop(&play->storm, SIGTERM, 3000);
     struct score score;
-    struct score_answers answers;
     score_init(&score);
     FILE *in = fopen(log, "re");
     bool done = in != NULL && score_read(&score, in);
-    score_answers(&score, STORM_login, 0.5, PEAK_SECONDS, &answers);
-    play->result->measured.login_peak = (double)(answers.ok + answers.late) / (PEAK_SECONDS - 0.5);
+    score_answers(&score, STORM_login, settled_s, end_s, answers);
     if (in != NULL) {
         fclose(in);
     }
     score_release(&score);
-    if (!done || play->result->measured.login_peak <= 0) {
-        return play_fail(play, "No log-in was done.");
+    return (done && answers->ok > 0) || play_fail(play, "No log-in was done.");
+}
+
+// What eight who each wait for their answer get done.
+static bool measure_peak(struct play *play)
+{
+    struct load load = {0};
+    stage_say(&play->stage, "measuring how many log-ins this machine can do");
+    snprintf(load.mix, sizeof(load.mix), "login=%.0f", PEAK_OFFERED);
+    snprintf(load.connections, sizeof(load.connections), "%d", PEAK_CONNECTIONS);
+    struct score_answers answers;
+    bool done = measure_log_ins(play, &load, PEAK_SETTLED_S, PEAK_SECONDS, &answers);
+    play->result->measured.login_peak = done ? (double)(answers.ok + answers.late) / PEAK_SECONDS : 0;
+    return done;
+}
+
+// What is done in time of the usual load while the fault lasts.
+static bool measure_degraded(struct play *play, struct load usual)
+{
+    const struct injection *injection = play->injection[0];
+    struct injecting *injecting = &play->injecting[0];
+    struct score_answers answers;
+    stage_say(&play->stage, "measuring how many it can do while the fault lasts");
+    if (!injection->begin(injecting)) {
+        return play_fail(play, "%s", injecting->problem);
     }
-    // So many at once were an incident to stayd: it begins anew, and knows nothing of them.
-    return stage_restart(&play->stage) || play_fail(play, "stayd did not start again.");
+    bool done = measure_log_ins(play, &usual, DEGRADED_SETTLED_S, DEGRADED_SECONDS, &answers);
+    play->result->measured.degraded_peak = done ? (double)answers.ok / DEGRADED_SECONDS : 0;
+    if (!injection->end(injecting)) {
+        return play_fail(play, "%s", injecting->problem);
+    }
+    return done && (psql_run(&play->stage.psql, "CHECKPOINT", CHECKPOINT_MS) ||
+                    play_fail(play, "No checkpoint was made."));
 }
 
 // ---- the plan of a run
@@ -168,11 +195,18 @@ static bool plan_load(struct play *play, struct load *load)
     rate[STORM_change] = CHANGE_RATE * options->load;
     result->factor = factor;
     *load = (struct load){.polite = true};
+    snprintf(load->connections, sizeof(load->connections), "2000");
     snprintf(load->mix, sizeof(load->mix), "check=%.2f,login=%.2f,change=%.2f", rate[STORM_check],
              rate[STORM_login], rate[STORM_change]);
+    if ((row->bars & DRILL_OF_DEGRADED_PEAK) != 0 && !measure_degraded(play, *load)) {
+        return false;
+    }
+    // So many at once were an incident to stayd: it begins anew, and knows nothing of them.
+    if (share > 0 && !stage_begin_anew(&play->stage)) {
+        return play_fail(play, "stayd did not start again.");
+    }
     snprintf(load->duration, sizeof(load->duration), "%.2fs", total_s(options));
     snprintf(load->seed, sizeof(load->seed), "%llu", (unsigned long long)options->seed);
-    snprintf(load->connections, sizeof(load->connections), "2000");
     if (play->row->calm) {
         plan_waves(options, factor, load);
     } else if (factor > 1) {

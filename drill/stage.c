@@ -214,6 +214,16 @@ bool stage_restart(struct stage *stage)
     return stage_restart_with(stage, stage->options->config, true);
 }
 
+bool stage_begin_anew(struct stage *stage)
+{
+    char incidents[PROGRAM_PATH_MAX], aside[PROGRAM_PATH_MAX];
+    snprintf(incidents, sizeof(incidents), "%s/stayd/incidents", stage->folder);
+    snprintf(aside, sizeof(aside), "%s/incidents-before", stage->folder);
+    stage_stop_stayd(stage);
+    (void)rename(incidents, aside); // there may be none
+    return stage_restart(stage);
+}
+
 bool stage_fill(struct stage *stage)
 {
     return wait_ready(stage, true) == STAGE_READY;

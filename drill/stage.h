@@ -59,6 +59,8 @@ unsigned stage_pids(const struct stage *stage, const char *name, pid_t pids[stat
 [[nodiscard]] bool stage_reconfigure(struct stage *stage, const char *config);
 // Stops stayd and starts it again on the same ports and data, as an operator does.
 [[nodiscard]] bool stage_restart(struct stage *stage);
+// The same, and nothing is known of the incidents so far.
+[[nodiscard]] bool stage_begin_anew(struct stage *stage);
 // The same with other further lines in its configuration. `filled`: until it has the sessions in its tables,
 // else until it is ready.
 [[nodiscard]] bool stage_restart_with(struct stage *stage, const char *config, bool filled);

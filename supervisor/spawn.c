@@ -214,8 +214,7 @@ static int ask_judge(const struct spawn *spawn, const struct topology_role *role
     pid_t judge = spawn_child(spawn, &order);
     close(pair[1]);
     int ended = judge > 0 ? (int)syscall(SYS_pidfd_open, judge, 0) : -1;
-    bool in_time =
-        judge > 0 && channel_send_blocking(pair[0], slice, -1) && ends_within(ended, CHECK_MAX_MS);
+    bool in_time = judge > 0 && channel_send_blocking(pair[0], slice, -1) && ends_within(ended, CHECK_MAX_MS);
     if (judge > 0 && !in_time) {
         kill(judge, SIGKILL);
     }
