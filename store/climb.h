@@ -14,9 +14,9 @@
 
 #define CLIMB_GAIN_PERCENT  120
 #define CLIMB_WORSE_PERCENT 160
-#define CLIMB_SAMPLES       3 // of each at work
-#define CLIMB_AGAIN_MS      4000
-#define CLIMB_AGAIN_DOUBLED 4
+#define CLIMB_SAMPLES       2 // of each at work
+#define CLIMB_AGAIN_MS      10000
+#define CLIMB_AGAIN_DOUBLED 3
 
 struct climb {
     uint32_t level; // 0: not slow
@@ -30,6 +30,12 @@ struct climb {
 static inline uint32_t climb_level(const struct climb *climb)
 {
     return climb->level == 0 ? 1 : climb->level;
+}
+
+// As many as has proved to be worth while.
+static inline uint32_t climb_proven(const struct climb *climb)
+{
+    return climb->usual_level == 0 ? 1 : climb->usual_level;
 }
 
 // One ended that took `run_us`, while as many ran as the level allows; at most `most` may.

@@ -59,7 +59,7 @@ uint32_t pool_waiting_max(const struct pool *pool, uint32_t kind)
     if (!k->slow || k->finishes || k->recent_us < POOL_LONG_US) {
         return POOL_WAITING_MAX;
     }
-    uint64_t most = POOL_WAIT_MS * 1000u * climb_level(&k->climb) / (k->recent_us + 1);
+    uint64_t most = POOL_WAIT_MS * 1000u * climb_proven(&k->climb) / (k->recent_us + 1);
     return most < 1 ? 1 : (uint32_t)most;
 }
 

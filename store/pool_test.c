@@ -73,7 +73,7 @@ static void no_kind_takes_all_and_a_slow_one_takes_one(void **state)
     run(&pool, 0, 800, 50);
     run(&pool, 0, 150000, 3); // its index is gone
     assert_true(pool.kind[0].slow);
-    assert_int_equal(pool_share(&pool, 0), 1);
+    assert_in_range(pool_share(&pool, 0), 1, 2);
     assert_int_equal(pool_share(&pool, 1), 3);   // the others are as they were
     run_all(&pool, 0, 150000, 400);              // a minute of it
     assert_in_range(pool_share(&pool, 0), 1, 2); // two, while it is tried whether that helps
@@ -132,7 +132,7 @@ static void for_a_slow_kind_a_few_wait_who_will_be_served(void **state)
     assert_true(pool.kind[0].slow);
     assert_int_equal(pool_waiting_max(&pool, 0), POOL_WAITING_MAX); // their age tells what waits too long
     run(&pool, 0, 100000, 40);                                      // its index is gone
-    assert_int_equal(pool_waiting_max(&pool, 0), 8); // in 0.4 s, two at once, which is tried just now
+    assert_int_equal(pool_waiting_max(&pool, 0), 4);                // in 0.4 s, one after the other
     assert_in_range(pool_takes_us(&pool, 0), 95000, 100000);
     run(&pool, 0, 1500000, 40);
     assert_int_equal(pool_waiting_max(&pool, 0), 1); // always one, or the place would idle

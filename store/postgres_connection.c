@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: ISC
-// libpq in pipeline mode on libev. Runs in stayd-store.
+// libpq on libev. Runs in stayd-store.
 // 1. In the states idle, busy and done the reader watches; the writer only while libpq holds bytes back.
-// 2. While busy, `answered` ≤ `commands`; the Sync's own result makes it done.
+// 2. While busy, `answered` ≤ `commands`; the Sync's own result makes it done, or the end of a statement
+// alone.
 #include "store/postgres_connection.h"
 
 #include "base/stats.h"
@@ -105,6 +106,7 @@ bool postgres_connection_open(struct postgres_connection *connection, const stru
     }
     connection->pg = pg;
     connection->pooler = target->pooler;
+    connection->alone = false;
     connection->state = POSTGRES_CONNECTING;
     memset(connection->prepared, 0, sizeof(connection->prepared));
     ev_io_init(&connection->writer, on_writable, -1, EV_WRITE);
@@ -264,6 +266,16 @@ static bool send_step(struct postgres_connection *connection, const struct postg
                                step->formats, BINARY) == 1;
 }
 
+// The Sync of a pipeline has a result of its own, which a single statement can do without.
+static bool take_mode(struct postgres_connection *connection, bool alone)
+{
+    if (connection->alone == alone) {
+        return true;
+    }
+    connection->alone = alone;
+    return (alone ? PQexitPipelineMode(connection->pg) : PQenterPipelineMode(connection->pg)) == 1;
+}
+
 static void begin(struct postgres_connection *connection, unsigned steps)
 {
     assert(connection->state == POSTGRES_IDLE);
@@ -276,10 +288,10 @@ static void begin(struct postgres_connection *connection, unsigned steps)
     connection->sqlstate[0] = '\0';
 }
 
-// PQpipelineSync sends what was gathered, in one call.
+// PQpipelineSync sends what was gathered, in one call; what is alone was sent.
 static void end(struct postgres_connection *connection, bool fine)
 {
-    if (!fine || PQpipelineSync(connection->pg) != 1) {
+    if (!fine || !(connection->alone || PQpipelineSync(connection->pg) == 1)) {
         lose(connection);
         return;
     }
@@ -295,7 +307,8 @@ void postgres_connection_run(struct postgres_connection *connection, const struc
                              uint32_t timeout_ms)
 {
     begin(connection, call->steps);
-    bool fine = !connection->pooler || send_limit(connection, timeout_ms);
+    bool alone = call->steps == 1 && !connection->pooler && is_prepared(connection, call->step[0].statement);
+    bool fine = take_mode(connection, alone) && (!connection->pooler || send_limit(connection, timeout_ms));
     for (unsigned i = 0; fine && i < call->steps; i++) {
         fine = send_step(connection, &call->step[i], (int)i);
     }
@@ -306,7 +319,7 @@ void postgres_connection_state(struct postgres_connection *connection, uint32_t 
 {
     static const struct postgres_step step = {.statement = STATEMENT_META_STATE};
     begin(connection, 1);
-    bool fine = !connection->pooler || send_limit(connection, timeout_ms);
+    bool fine = take_mode(connection, false) && (!connection->pooler || send_limit(connection, timeout_ms));
     end(connection, fine && send_step(connection, &step, 0));
 }
 
@@ -314,7 +327,7 @@ void postgres_connection_ask(struct postgres_connection *connection, const char 
                              const char *const *values, uint32_t timeout_ms)
 {
     begin(connection, 1);
-    bool fine = !connection->pooler || send_limit(connection, timeout_ms);
+    bool fine = take_mode(connection, false) && (!connection->pooler || send_limit(connection, timeout_ms));
     note(connection, 0, -1);
     end(connection, fine && PQsendQueryParams(connection->pg, sql, count, NULL, values, NULL, NULL, 0) == 1);
 }
@@ -377,9 +390,13 @@ static void on_readable(struct ev_loop *loop, ev_io *watcher, int revents)
     unsigned none = 0;
     while (connection->state == POSTGRES_BUSY && !PQisBusy(connection->pg)) {
         PGresult *result = PQgetResult(connection->pg);
-        if (result == NULL) { // once between two commands
+        if (result == NULL) { // once between two commands, and after what is alone
             if (++none > 1 || PQstatus(connection->pg) == CONNECTION_BAD) {
                 lose(connection);
+                return;
+            }
+            if (connection->alone) {
+                done(connection);
                 return;
             }
             continue;

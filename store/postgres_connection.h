@@ -46,6 +46,7 @@ struct postgres_connection {
     PGconn *pg;
     ev_io reader, writer;
     bool pooler; // nothing outlives a transaction on the server
+    bool alone;  // libpq is not in its pipeline mode
     bool watching;
     int backend; // process of the server
     uint64_t prepared[(STATEMENTS + 63) / 64];
