@@ -72,7 +72,8 @@ struct drill_measured {
     uint64_t wrong_identity;
     uint64_t injected_at_ms;                         // wall clock
     int64_t detected_ms, diagnosed_ms, recovered_ms; // -1: never
-    int64_t answered_ms; // since the fault began, when the person named a cause; -1: never
+    int64_t answered_ms;                  // since the fault began, when the person named a cause; -1: never
+    double storm_at_peak, storm_in_fault; // processors that the load and the drill used
     double login_peak, degraded_peak, able, used_percent; // 0: not measured
     unsigned times;                                       // how often the fault was done
 };

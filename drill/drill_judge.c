@@ -6,6 +6,7 @@
 
 #include <math.h>
 #include <stdarg.h>
+#include <unistd.h>
 
 enum { POSTMORTEM_MAX = 1 << 18, ASK_MS = 2000, REFUSED_P99_MS = 100 };
 #define SETTLE_S      2.0  // of the slow class, before what it does is counted
@@ -34,7 +35,11 @@ static void measure_use(struct play *play)
 {
     struct drill_measured *measured = &play->result->measured;
     enum storm_class slow = play->row->slow;
-    double each_s = slow == STORM_login && measured->login_peak > 0 ? 1 / measured->login_peak : 0;
+    // What the load itself takes of the machine is not stayd's to use.
+    double processors = (double)sysconf(_SC_NPROCESSORS_ONLN);
+    double peak = measured->login_peak *
+                  fmin(1, (processors - measured->storm_in_fault) / (processors - measured->storm_at_peak));
+    double each_s = slow == STORM_login && peak > 0 ? 1 / peak : 0;
     for (unsigned i = 0; i < play->injections; i++) {
         each_s += play->injecting[i].rate > 0 ? 1 / play->injecting[i].rate : 0;
     }

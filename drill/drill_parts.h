@@ -27,6 +27,7 @@ struct play {
     enum play_phase phase;
     bool unwell_before;                               // stayd said that something was wrong when nothing was
     double begun_s, asked_to_end_s, ended_s, live_ms; // seconds since the load began
+    double storm_cpu_s;                               // processor time of the load, until the fault began
 };
 
 [[gnu::format(printf, 2, 3)]] bool play_fail(struct play *play, const char *format, ...);

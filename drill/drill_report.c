@@ -90,6 +90,9 @@ static void add_whole(json_t *object, const struct drill_result *result, enum dr
     json_object_set_new(object, "right_cause", json_boolean(result->right));
     json_object_set_new(object, "classes", classes_json(measured));
     json_object_set_new(object, "login_peak_per_second", json_real(measured->login_peak));
+    json_object_set_new(
+        object, "load_processors",
+        json_pack("{s:f, s:f}", "at_peak", measured->storm_at_peak, "in_fault", measured->storm_in_fault));
     json_object_set_new(object, "degraded_peak_per_second", json_real(measured->degraded_peak));
     json_object_set_new(object, "able_per_second", json_real(measured->able));
     json_object_set_new(object, "used_percent", json_real(measured->used_percent));

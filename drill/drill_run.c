@@ -29,7 +29,7 @@ enum {
 #define LOGIN_RATE         4.0
 #define CHANGE_RATE        3.0
 #define MARGIN_S           60.0
-#define PEAK_SECONDS       3.0
+#define PEAK_SECONDS       5.0
 #define CHECKPOINT_MS      60000
 #define PEAK_SETTLED_S     0.5
 #define DEGRADED_SECONDS   9.0
@@ -101,6 +101,32 @@ static bool start_storm(struct play *play, const struct load *load, const char *
            play_fail(play, "storm could not be started: %s.", strerror(errno));
 }
 
+// What storm has used, and the drill itself, which reads along.
+static double load_cpu_s(const struct play *play)
+{
+    double storm_s = program_cpu_s(&play->storm);
+    return storm_s > 0 ? storm_s + (double)clock() / CLOCKS_PER_SEC : 0;
+}
+
+// Until it has ended; the processors that it used in its last two seconds.
+static double wait_for_storm(struct play *play, uint64_t patience_ms)
+{
+    enum { STEP_MS = 100, STEPS = 20 };
+    double used_s[STEPS + 1] = {0};
+    for (uint64_t waited_ms = 0; waited_ms < patience_ms; waited_ms += STEP_MS) {
+        double now_s = load_cpu_s(play);
+        if (now_s > 0) {
+            memmove(&used_s[0], &used_s[1], STEPS * sizeof(used_s[0]));
+            used_s[STEPS] = now_s;
+        }
+        if (program_wait(&play->storm, STEP_MS)) {
+            break;
+        }
+    }
+    program_stop(&play->storm, SIGTERM, 3000);
+    return used_s[0] > 0 ? (used_s[STEPS] - used_s[0]) * 1000 / (STEP_MS * STEPS) : 0;
+}
+
 // The log-ins done a second under a load that lasts `settled_s` + `seconds`, without its beginning.
 static bool measure_log_ins(struct play *play, struct load *load, double settled_s, double seconds,
                             struct score_answers *answers)
@@ -115,8 +141,7 @@ static bool measure_log_ins(struct play *play, struct load *load, double settled
         return false;
     }
     uint64_t patience_ms = (uint64_t)(end_s * 1000) + (play->stage.options->sqlite ? STORM_BEGINS_MS : 500);
-    (void)program_wait(&play->storm, patience_ms);
-    program_stop(&play->storm, SIGTERM, 3000);
+    play->result->measured.storm_at_peak = wait_for_storm(play, patience_ms);
     struct score score;
     score_init(&score);
     FILE *in = fopen(log, "re");
@@ -282,6 +307,7 @@ static bool begin_fault(struct play *play)
     play->unwell_before = play->watch.state[0] != '\0' && strcmp(play->watch.state, "healthy") != 0;
     verdict_watch_begin(&play->watch, wall_ms, play->expected);
     play->begun_s = now_s(play);
+    play->storm_cpu_s = load_cpu_s(play);
     for (unsigned i = 0; i < play->injections; i++) {
         if (!play->injection[i]->begin(&play->injecting[i])) {
             return play_fail(play, "%s", play->injecting[i].problem);
@@ -294,6 +320,8 @@ static bool end_fault(struct play *play)
 {
     play->phase = PLAY_AFTER;
     play->asked_to_end_s = now_s(play);
+    play->result->measured.storm_in_fault =
+        (load_cpu_s(play) - play->storm_cpu_s) / (play->asked_to_end_s - play->begun_s);
     for (unsigned i = 0; i < play->injections; i++) {
         if (!play->injection[i]->end(&play->injecting[i])) {
             return play_fail(play, "%s", play->injecting[i].problem);

@@ -162,7 +162,7 @@ static bool configure(struct postgres *postgres, const char *settings)
     int size = snprintf(
         text, sizeof(text),
         "listen_addresses = '127.0.0.1'\nport = %u\nunix_socket_directories = '%.900s'\n"
-        "max_connections = 100\nshared_buffers = '256MB'\nmax_wal_size = '2GB'\n"
+        "max_connections = 100\nshared_buffers = '1GB'\nmax_wal_size = '2GB'\n"
         "checkpoint_timeout = '30min'\nwal_level = 'replica'\ntimezone = 'UTC'\nlc_messages = 'C'\n"
         "dynamic_shared_memory_type = 'mmap'\njit = 'off'\nmax_parallel_workers_per_gather = 0\n%.2000s",
         (unsigned)postgres->port, postgres->folder, settings == NULL ? "" : settings);

@@ -262,6 +262,25 @@ static void release(struct program *program)
     program->in = program->out = -1;
 }
 
+double program_cpu_s(const struct program *program)
+{
+    enum { BEFORE_USER = 12 }; // fields between the name and the processor time; proc(5)
+    char path[64], text[1024];
+    snprintf(path, sizeof(path), "/proc/%d/stat", (int)program->pid);
+    if (program->pid <= 0 || !program_read_file(path, text, sizeof(text))) {
+        return 0;
+    }
+    char *at = strrchr(text, ')'); // its name may hold anything
+    for (unsigned i = 0; i < BEFORE_USER && at != NULL; i++) {
+        at = strchr(at + 1, ' ');
+    }
+    if (at == NULL) {
+        return 0;
+    }
+    double user = strtod(at, &at);
+    return (user + strtod(at, NULL)) / (double)sysconf(_SC_CLK_TCK);
+}
+
 bool program_ended(struct program *program)
 {
     if (program->pid == 0) {

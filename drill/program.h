@@ -32,6 +32,8 @@ struct program_options {
 // A process of this program itself, which does `work` until it is stopped.
 [[nodiscard]] bool program_fork(struct program *program, void (*work)(void *context), void *context);
 // True when it has ended; its status is kept then.
+// Processor time it has used so far; 0: it has ended.
+double program_cpu_s(const struct program *program);
 bool program_ended(struct program *program);
 // Waits; false when it still runs.
 bool program_wait(struct program *program, uint64_t timeout_ms);

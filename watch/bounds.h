@@ -82,6 +82,7 @@
 #define SHORTLY_MS         12000 // arrivals are compared with shorter ago, as they come in waves
 #define NOW_MIN_MS         300
 #define NOW_MAX_MS         2000
+#define UNHEARD_MS         2000 // then a trivial statement that is not answered says nothing more
 #define WAY_MAX_MS         5000
 #define NOW_RATES_MIN_MS   1000 // rates need longer than times to be told from chance
 #define JUMP_MS            600  // a step in arrivals shows within so long
@@ -93,6 +94,7 @@
 #define FACT_BEFORE_MS     3000
 #define FACT_FRESH_MS      8000
 #define OWN_CHANGE_MS      120000
+#define OWN_CHANGE_LATE_MS 3000 // chance may put an onset so early
 #define OWN_START_AFTER_MS 2500 // a start is only blamed when nothing else has shown by then
 
 // ---- the diagnosis (watch/diagnosis.c)
@@ -104,15 +106,18 @@
 #define UNKNOWN_AFTER_MS   3000  // then "unknown" is said
 #define HELD_SHARE         0.5   // an inferred cause has held for so much of the time since it first did
 #define CPU_EXPLAINS_TIMES 3.0   // what is slower than by this power has another cause
-#define CPU_DELAYS_MS      20.0  // but to wait for a processor takes so long
-#define SHARE_MIN          0.06  // with less, a cause is not named
-#define SURE_WEIGHT        4.0   // as a factor of 55
+#define CPU_OTHERS_TIMES   1.5   // as many processors as the statement can use are used, at least
+#define WAY_TIMES          4.0  // a slow statement is explained by a way that became a quarter as much longer
+#define CPU_DELAYS_MS      20.0 // but to wait for a processor takes so long
+#define SHARE_MIN          0.06 // with less, a cause is not named
+#define SURE_WEIGHT        4.0  // as a factor of 55
 
 // ---- opening and closing
 #define START_GRACE_S 10.0 // a stayd that has just started may be slow, and many may wait for it
 // ------------------------------------------------------------------------------------
-#define CLOSE_AFTER_MS 5000  // all is well for so long
-#define ONSET_BACK_MS  15000 // an onset lies at most so far before it was noticed
-#define ONSET_MOVES_MS 3000  // and is made earlier for so long
+#define CLOSE_AFTER_MS    5000  // all is well for so long
+#define ONSET_BACK_MS     15000 // an onset lies at most so far before it was noticed
+#define ONSET_ARRIVALS_MS 5000  // of what comes more often: who is one too many is sent away within seconds
+#define ONSET_MOVES_MS    3000  // and is made earlier for so long
 
 #endif

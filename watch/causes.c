@@ -96,6 +96,39 @@ static bool is_felt(const struct scene *scene)
     return touches(scene->change->text, CAUSE_hashing_saturated) && hash->now >= 2 * hash->before;
 }
 
+static double risen(const struct scene *scene, enum figure_id figure)
+{
+    return scene->figure[figure].now - scene->figure[figure].before;
+}
+
+// A statement goes there and back once or a few times. A long way makes it slow; one that burns the
+// database's processors makes the way a little longer, as whoever needs one waits; so do others who take
+// them, and that makes each statement as much longer, too.
+static bool is_the_way(const struct scene *scene)
+{
+    return risen(scene, FIGURE_statement) <= WAY_TIMES * risen(scene, FIGURE_way);
+}
+
+// What the processors have to do with a statement, with the way, and with who waits for a disk.
+static bool by_processors(enum cause cause, enum cause other, const struct scene *scene)
+{
+    bool little = risen(scene, FIGURE_statement) <= CPU_DELAYS_MS &&
+                  scene->others_more >= CPU_OTHERS_TIMES * scene->at_work;
+    if (cause == CAUSE_database_network && other == CAUSE_slow_statement) {
+        return is_the_way(scene);
+    }
+    if (cause == CAUSE_slow_statement && other == CAUSE_database_network) {
+        return !is_the_way(scene) && risen(scene, FIGURE_way) <= CPU_DELAYS_MS;
+    }
+    if (cause == CAUSE_cpu_taken && other == CAUSE_slow_statement) {
+        return little;
+    }
+    if (cause == CAUSE_cpu_taken && other == CAUSE_disk_slow) {
+        return risen(scene, FIGURE_sync) <= CPU_DELAYS_MS;
+    }
+    return cause != CAUSE_slow_statement || other != CAUSE_cpu_taken || !little;
+}
+
 bool cause_explains(enum cause cause, enum cause other, const struct scene *scene)
 {
     bool keyed = scene->change != NULL && scene->change->kind != WIRE_EVENT_STARTED;
@@ -108,5 +141,5 @@ bool cause_explains(enum cause cause, enum cause other, const struct scene *scen
     if (cause == CAUSE_process_crashing && other == CAUSE_database_down && scene->down != NULL) {
         return false; // stayd-store lives, and says that the database does not
     }
-    return (cause_rows[cause].explains >> other & 1) != 0;
+    return (cause_rows[cause].explains >> other & 1) != 0 && by_processors(cause, other, scene);
 }

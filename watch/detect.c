@@ -399,6 +399,13 @@ static void look_at_objectives(struct detect *detect, const struct series *serie
 
 // ---- episodes ------------------------------------------------------------------------------------------
 
+// More may have come for long without harm to anybody: what harms now began later then.
+static uint64_t goes_back_ms(enum signal signal)
+{
+    bool arrives = signal_rows[signal].kind == SIGNAL_RATE || signal_rows[signal].kind == SIGNAL_REQUESTS;
+    return arrives ? ONSET_ARRIVALS_MS : ONSET_BACK_MS;
+}
+
 // The earliest that any sign of this began.
 static uint64_t earliest(const struct detect *detect, uint64_t now_ms)
 {
@@ -406,7 +413,8 @@ static uint64_t earliest(const struct detect *detect, uint64_t now_ms)
     for (unsigned i = 0; i < change_row_count; i++) {
         const struct change *change = &detect->changes.change[i];
         bool grown = change->alarm_ms != 0 || change->sum > CHANGE_ALARM;
-        if (grown && now_ms - change->since_ms <= ONSET_BACK_MS && change->since_ms < onset) {
+        bool late = now_ms - change->since_ms <= goes_back_ms(change_rows[i].signal);
+        if (grown && late && change->since_ms < onset) {
             onset = change->since_ms;
         }
     }

@@ -192,6 +192,7 @@ static void take_processors(struct scene *scene)
     double now = now_of(scene, SIGNAL_processors_others) + now_of(scene, SIGNAL_processors_stolen);
     double before =
         scene->baseline->signal[SIGNAL_processors_others] + scene->baseline->signal[SIGNAL_processors_stolen];
+    scene->others_more = (now - before) / 1000;
     double full = known_or(now_of(scene, SIGNAL_hash_full), 0);
     double busy = known_or(now_of(scene, SIGNAL_hash_busy) / now_of(scene, SIGNAL_hash_workers), 0);
     set(scene, FIGURE_others_cpu, limit > 0 ? 100 * now / limit : SERIES_UNKNOWN,
@@ -237,6 +238,7 @@ static void take_worst_statement(struct scene *scene)
     set(scene, FIGURE_all_statements, others, 1);
     if (scene->operation >= 0) {
         double grown = worst.now / worst.usual;
+        scene->at_work = worst.now / (scene->now.from_ms_ago - scene->now.to_ms_ago);
         set(scene, FIGURE_statement, worst.now / worst.calls, worst.usual / worst.calls);
         set(scene, FIGURE_statement_apart, grown / fmax(1, known_or(others, 1)), SERIES_UNKNOWN);
         set(scene, FIGURE_statement_share, 100 * (worst.now - worst.usual) / added, SERIES_UNKNOWN);
@@ -278,6 +280,8 @@ static void take_way(struct scene *scene)
     double back = series_value(scene->series, SIGNAL_probe_back_ms, window) - before[SIGNAL_probe_back_ms];
     double usual = before[SIGNAL_probe_ms] - before[SIGNAL_probe_server_ms];
     double added = probe - before[SIGNAL_probe_ms];
+    bool unheard = isnan(probe) && lasted_ms < UNHEARD_MS;
+    set(scene, FIGURE_unheard, isnan(before[SIGNAL_probe_ms]) ? SERIES_UNKNOWN : unheard, SERIES_UNKNOWN);
     double way = fmin(usual + 2 * fmax(0, back), probe - server);
     set(scene, FIGURE_way, way, fmax(usual, 0.05));
     set(scene, FIGURE_way_share, added > 1 ? 100 * fmax(0, fmin(1, (way - usual) / added)) : SERIES_UNKNOWN,
@@ -402,7 +406,7 @@ static const struct fact *own_change(const struct scene *scene)
         bool start = fact->kind == WIRE_EVENT_STARTED &&
                      scene->now_ms - scene->detected->detected_ms >= OWN_START_AFTER_MS;
         bool change = reload || fact->kind == WIRE_EVENT_CONFIG_CHANGED || start;
-        if (change && fact->mono_ms >= since && fact->mono_ms <= onset + 1000) {
+        if (change && fact->mono_ms >= since && fact->mono_ms <= onset + OWN_CHANGE_LATE_MS) {
             return fact;
         }
     }

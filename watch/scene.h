@@ -39,6 +39,8 @@ struct scene {
     // Names, each made of figures and of what others told.
     uint32_t jumped_ms_ago; // the largest step in log-ins
     int operation;          // the statement that became slower than all others; -1: none
+    double at_work;         // how many of it, on the average: so many processors it can use
+    double others_more;     // processors that others than stayd use more than before
     const struct fact *lock, *death, *change, *moved, *slow, *down;
     int process_hung, process_leaking; // in the series; -1: none
     char text_operation[SCENE_NAME_SIZE], text_leak[SCENE_NAME_SIZE], text_hung[SCENE_NAME_SIZE],
