@@ -2,6 +2,8 @@
 // The way back, see way.h. Runs in stayd-store.
 #include "store/way.h"
 
+#include <stdbool.h>
+
 #define RISES      4096 // of this one part with each exchange
 #define FOLLOWS    32   // the clocks' drift, by this one part with each quick exchange
 #define SLACK_US   200
@@ -19,11 +21,9 @@ uint64_t way_back_us(struct way *way, uint64_t asked_us, uint64_t answered_us, u
     int64_t apart_us = (int64_t)(answered_us - server_us);
     int64_t longer_us = apart_us - way->apart_us;
     int64_t least_us = -(int64_t)way->quickest_us - STEPPED_US, most_us = (int64_t)took_us + STEPPED_US;
-    if (way->quickest_us == 0 || longer_us < least_us || longer_us > most_us) { // or a clock was set
-        learn_anew(way, took_us, apart_us);
-        return 0;
-    }
-    if (took_us < way->quickest_us / 2) { // what was learnt was not quick
+    bool set = longer_us < least_us || longer_us > most_us; // a clock
+    // The first one; or what was learnt was not quick.
+    if (way->quickest_us == 0 || set || took_us < way->quickest_us / 2) {
         learn_anew(way, took_us, apart_us);
         return 0;
     }
