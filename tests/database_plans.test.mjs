@@ -23,7 +23,7 @@ before(async () => {
     servers[name] = Object.assign(server, name === 'postgres' ? { postgres, database: 'stayd' } : {});
     await (name === 'postgres' ? seedDatabase(postgres.url({ password: ROLE_PASSWORD }), COUNTS) : seedFile(server, COUNTS));
   }));
-}, { timeout: 200_000 });
+}, { timeout: 500_000 });
 
 /** The report of a database of tests: changes are run too, and rolled back, so that the rows they read are counted. */
 async function report(server, depth = 'run') {

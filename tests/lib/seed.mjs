@@ -15,7 +15,7 @@ const CHEAP = { memory_kib: 8192, passes: 1, password: PASSWORD };
 async function seed(where, counts) {
   const words = Object.entries({ ...CHEAP, ...counts }).flatMap(([name, value]) => [`--${name.replaceAll('_', '-')}`, String(value)]);
   const { code, stdout, stderr } = await run(join(dirname(executable('stayd')), '..', 'bench', 'bench_seed'), [...where, ...words], {
-    timeout: 200_000, env: { PGPASSWORD: ROLE_PASSWORD } });
+    timeout: 500_000, env: { PGPASSWORD: ROLE_PASSWORD } });
   if (code !== 0) throw new Error(`bench_seed: ${stderr}`);
   return JSON.parse(stdout);
 }
