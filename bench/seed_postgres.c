@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: ISC
 // A PostgreSQL database that has stayd's tables, empty, filled by COPY in its binary form. Indexes and keys
-// are built once at the end, all in one transaction: with wal_level = minimal none of it goes into the WAL. Then
-// its statistics are taken, as the server would do by itself in an hour.
+// are built once at the end, all in one transaction: with wal_level = minimal none of it goes into the WAL.
+// Then its statistics are taken, as the server would do by itself in an hour.
 #include "bench/seed.h"
 
 #include <endian.h>
@@ -139,7 +139,8 @@ static void next_table(const struct seed_table *table)
     char sql[512];
     end_copy();
     take_widths(table);
-    snprintf(sql, sizeof(sql), "COPY %s (%s) FROM STDIN (FORMAT binary, FREEZE)", table->name, table->columns);
+    snprintf(sql, sizeof(sql), "COPY %s (%s) FROM STDIN (FORMAT binary, FREEZE)", table->name,
+             table->columns);
     PQclear(ask(sql, PGRES_COPY_IN));
     to.copying = true;
     put_bytes(header, sizeof(header));

@@ -7,6 +7,8 @@
 
 #include <stdio.h>
 
+enum { PLAY_LOAD_BEGINS_MS = 60000 }; // storm makes its accounts first, where none are given
+
 enum play_phase { PLAY_QUIET, PLAY_FAULT, PLAY_AFTER };
 
 struct play {
@@ -21,16 +23,27 @@ struct play {
     const char *expected[2 * DRILL_EXPECTED_MAX + 1];
     struct verdict_watch watch;
     struct program storm;
+    struct program beside; // who asks while the log-ins' peak is measured
     struct score score;
     FILE *log;
     char log_file[PROGRAM_PATH_MAX], storm_file[PROGRAM_PATH_MAX], url[64], users[16];
     enum play_phase phase;
     bool unwell_before;                               // stayd said that something was wrong when nothing was
     double begun_s, asked_to_end_s, ended_s, live_ms; // seconds since the load began
-    double storm_cpu_s;                               // processor time of the load, until the fault began
+    double load_cpu_s;                                // processor time of the load, until the fault began
+};
+
+struct load {
+    bool polite; // asks again as it is told to
+    char mix[128], duration[32], spike[512], seed[32], connections[16];
 };
 
 [[gnu::format(printf, 2, 3)]] bool play_fail(struct play *play, const char *format, ...);
+// What is to be offered, by what the machine can do.
+bool play_plan_load(struct play *play, struct load *load);
+bool play_start_load(struct play *play, const struct load *load);
+// Processor time that the load has used, and the drill itself, which reads along.
+double play_load_cpu_s(const struct play *play);
 // Counts, from the raw log and from what stayd said.
 void play_measure(struct play *play);
 // Keeps the postmortem and stayd's log in the result's folder.

@@ -20,21 +20,8 @@
 enum {
     ASK_EVERY_MS = 10,
     LIVE_EVERY_MS = 250,
-    STORM_BEGINS_MS = 60000,
     STORM_ENDS_MS = 20000,
-    PEAK_CONNECTIONS = 8,
-    WAVES = 6,
 };
-#define CHECK_RATE         200.0
-#define LOGIN_RATE         4.0
-#define CHANGE_RATE        3.0
-#define MARGIN_S           60.0
-#define PEAK_SECONDS       5.0
-#define CHECKPOINT_MS      60000
-#define PEAK_SETTLED_S     0.5
-#define DEGRADED_SECONDS   9.0
-#define DEGRADED_SETTLED_S 3.0
-#define PEAK_OFFERED       400.0
 
 bool play_fail(struct play *play, const char *format, ...)
 {
@@ -48,197 +35,6 @@ bool play_fail(struct play *play, const char *format, ...)
 static bool stopping(const struct play *play)
 {
     return play->options->stop != NULL && *play->options->stop != 0;
-}
-
-// ---- storm
-
-// Longer than it can take: storm is told when it is over, since ending a fault takes its time, too.
-static double total_s(const struct drill_options *options)
-{
-    return options->quiet_s + options->fault_s + options->after_s + MARGIN_S;
-}
-
-struct load {
-    bool polite; // asks again as it is told to
-    char mix[128], duration[32], spike[512], seed[32], connections[16];
-};
-
-static unsigned storm_words(const struct play *play, const struct load *load, const char *log,
-                            const char *words[static PROGRAM_WORDS_MAX])
-{
-    const struct stage *stage = &play->stage;
-    const char *all[] = {stage->own, "storm",    play->url,       "--json",
-                         "--mix",    load->mix,  "--duration",    load->duration,
-                         "--seed",   load->seed, "--connections", load->connections};
-    unsigned count = sizeof(all) / sizeof(all[0]);
-    memcpy(words, all, sizeof(all));
-#define ADD(one, two) (words[count] = (one), words[count + 1] = (two), count += 2)
-    if (stage->options->sqlite) {
-        ADD("--prepare", "--users");
-        words[count++] = play->users;
-    } else {
-        ADD("--sessions", stage->people);
-        ADD("--password-file", stage->password);
-    }
-    ADD("--sources", "512");
-    ADD("--log", log);
-    if (load->polite) {
-        ADD("--retries", "polite");
-    }
-    if (load->spike[0] != '\0') {
-        ADD("--spike", load->spike);
-    }
-#undef ADD
-    words[count] = NULL;
-    return count;
-}
-
-static bool start_storm(struct play *play, const struct load *load, const char *log, const char *output)
-{
-    const char *words[PROGRAM_WORDS_MAX];
-    (void)storm_words(play, load, log, words);
-    return program_start(&play->storm, &(struct program_options){.words = words, .output = output}) ||
-           play_fail(play, "storm could not be started: %s.", strerror(errno));
-}
-
-// What storm has used, and the drill itself, which reads along.
-static double load_cpu_s(const struct play *play)
-{
-    double storm_s = program_cpu_s(&play->storm);
-    return storm_s > 0 ? storm_s + (double)clock() / CLOCKS_PER_SEC : 0;
-}
-
-// Until it has ended; the processors that it used in its last two seconds.
-static double wait_for_storm(struct play *play, uint64_t patience_ms)
-{
-    enum { STEP_MS = 100, STEPS = 20 };
-    double used_s[STEPS + 1] = {0};
-    for (uint64_t waited_ms = 0; waited_ms < patience_ms; waited_ms += STEP_MS) {
-        double now_s = load_cpu_s(play);
-        if (now_s > 0) {
-            memmove(&used_s[0], &used_s[1], STEPS * sizeof(used_s[0]));
-            used_s[STEPS] = now_s;
-        }
-        if (program_wait(&play->storm, STEP_MS)) {
-            break;
-        }
-    }
-    program_stop(&play->storm, SIGTERM, 3000);
-    return used_s[0] > 0 ? (used_s[STEPS] - used_s[0]) * 1000 / (STEP_MS * STEPS) : 0;
-}
-
-// The log-ins done a second under a load that lasts `settled_s` + `seconds`, without its beginning.
-static bool measure_log_ins(struct play *play, struct load *load, double settled_s, double seconds,
-                            struct score_answers *answers)
-{
-    char log[PROGRAM_PATH_MAX], output[PROGRAM_PATH_MAX];
-    double end_s = settled_s + seconds;
-    snprintf(log, sizeof(log), "%s/peak.log", play->stage.folder);
-    snprintf(output, sizeof(output), "%s/peak.json", play->stage.folder);
-    snprintf(load->duration, sizeof(load->duration), "%.1fs", end_s);
-    snprintf(load->seed, sizeof(load->seed), "%llu", (unsigned long long)play->options->seed);
-    if (!start_storm(play, load, log, output)) {
-        return false;
-    }
-    uint64_t patience_ms = (uint64_t)(end_s * 1000) + (play->stage.options->sqlite ? STORM_BEGINS_MS : 500);
-    play->result->measured.storm_at_peak = wait_for_storm(play, patience_ms);
-    struct score score;
-    score_init(&score);
-    FILE *in = fopen(log, "re");
-    bool done = in != NULL && score_read(&score, in);
-    score_answers(&score, STORM_login, settled_s, end_s, answers);
-    if (in != NULL) {
-        fclose(in);
-    }
-    score_release(&score);
-    return (done && answers->ok > 0) || play_fail(play, "No log-in was done.");
-}
-
-// What eight who each wait for their answer get done.
-static bool measure_peak(struct play *play)
-{
-    struct load load = {0};
-    stage_say(&play->stage, "measuring how many log-ins this machine can do");
-    snprintf(load.mix, sizeof(load.mix), "login=%.0f", PEAK_OFFERED);
-    snprintf(load.connections, sizeof(load.connections), "%d", PEAK_CONNECTIONS);
-    struct score_answers answers;
-    bool done = measure_log_ins(play, &load, PEAK_SETTLED_S, PEAK_SECONDS, &answers);
-    play->result->measured.login_peak = done ? (double)(answers.ok + answers.late) / PEAK_SECONDS : 0;
-    return done;
-}
-
-// What is done in time of the usual load while the fault lasts.
-static bool measure_degraded(struct play *play, struct load usual)
-{
-    const struct injection *injection = play->injection[0];
-    struct injecting *injecting = &play->injecting[0];
-    struct score_answers answers;
-    stage_say(&play->stage, "measuring how many it can do while the fault lasts");
-    if (!injection->begin(injecting)) {
-        return play_fail(play, "%s", injecting->problem);
-    }
-    bool done = measure_log_ins(play, &usual, DEGRADED_SETTLED_S, DEGRADED_SECONDS, &answers);
-    play->result->measured.degraded_peak = done ? (double)answers.ok / DEGRADED_SECONDS : 0;
-    if (!injection->end(injecting)) {
-        return play_fail(play, "%s", injecting->problem);
-    }
-    return done && (psql_run(&play->stage.psql, "CHECKPOINT", CHECKPOINT_MS) ||
-                    play_fail(play, "No checkpoint was made."));
-}
-
-// ---- the plan of a run
-
-// Ordinary waves: more log-ins, and fewer, all the time.
-static void plan_waves(const struct drill_options *options, double factor, struct load *load)
-{
-    double each_s = options->fault_s / WAVES / 2;
-    size_t size = 0;
-    for (unsigned i = 0; i < WAVES; i++) {
-        size += (size_t)snprintf(load->spike + size, sizeof(load->spike) - size, "%sx%.2f@%.1fs+%.1fs",
-                                 i == 0 ? "" : ",", factor, options->quiet_s + 2 * i * each_s, each_s);
-    }
-}
-
-static bool plan_load(struct play *play, struct load *load)
-{
-    const struct drill_row *row = play->row;
-    const struct drill_options *options = play->options;
-    struct drill_result *result = play->result;
-    double *rate = result->rates;
-    double share = row->login_share;
-    double factor = row->login_factor;
-    if (options->second != NULL) {
-        share = fmax(share, options->second->login_share);
-        factor = fmax(factor, options->second->login_factor);
-    }
-    if (share > 0 && !measure_peak(play)) {
-        return false;
-    }
-    rate[STORM_check] = CHECK_RATE * options->load;
-    rate[STORM_login] = share > 0 ? share * result->measured.login_peak * fmin(options->load, 1.2)
-                                  : LOGIN_RATE * options->load;
-    rate[STORM_change] = CHANGE_RATE * options->load;
-    result->factor = factor;
-    *load = (struct load){.polite = true};
-    snprintf(load->connections, sizeof(load->connections), "2000");
-    snprintf(load->mix, sizeof(load->mix), "check=%.2f,login=%.2f,change=%.2f", rate[STORM_check],
-             rate[STORM_login], rate[STORM_change]);
-    if ((row->bars & DRILL_OF_DEGRADED_PEAK) != 0 && !measure_degraded(play, *load)) {
-        return false;
-    }
-    // So many at once were an incident to stayd: it begins anew, and knows nothing of them.
-    if (share > 0 && !stage_begin_anew(&play->stage)) {
-        return play_fail(play, "stayd did not start again.");
-    }
-    snprintf(load->duration, sizeof(load->duration), "%.2fs", total_s(options));
-    snprintf(load->seed, sizeof(load->seed), "%llu", (unsigned long long)options->seed);
-    if (play->row->calm) {
-        plan_waves(options, factor, load);
-    } else if (factor > 1) {
-        snprintf(load->spike, sizeof(load->spike), "login:x%.2f@%.2fs+%.2fs", factor, options->quiet_s,
-                 options->fault_s);
-    }
-    return true;
 }
 
 // ---- while it runs
@@ -259,7 +55,7 @@ static bool read_log(struct play *play)
 
 static bool wait_for_load(struct play *play)
 {
-    uint64_t end_ns = clock_mono_ns() + STORM_BEGINS_MS * 1000000ull;
+    uint64_t end_ns = clock_mono_ns() + PLAY_LOAD_BEGINS_MS * 1000000ull;
     while (play->score.begin_mono_ns == 0) {
         if (!read_log(play)) {
             return false;
@@ -307,7 +103,7 @@ static bool begin_fault(struct play *play)
     play->unwell_before = play->watch.state[0] != '\0' && strcmp(play->watch.state, "healthy") != 0;
     verdict_watch_begin(&play->watch, wall_ms, play->expected);
     play->begun_s = now_s(play);
-    play->storm_cpu_s = load_cpu_s(play);
+    play->load_cpu_s = play_load_cpu_s(play);
     for (unsigned i = 0; i < play->injections; i++) {
         if (!play->injection[i]->begin(&play->injecting[i])) {
             return play_fail(play, "%s", play->injecting[i].problem);
@@ -321,7 +117,7 @@ static bool end_fault(struct play *play)
     play->phase = PLAY_AFTER;
     play->asked_to_end_s = now_s(play);
     play->result->measured.storm_in_fault =
-        (load_cpu_s(play) - play->storm_cpu_s) / (play->asked_to_end_s - play->begun_s);
+        (play_load_cpu_s(play) - play->load_cpu_s) / (play->asked_to_end_s - play->begun_s);
     for (unsigned i = 0; i < play->injections; i++) {
         if (!play->injection[i]->end(&play->injecting[i])) {
             return play_fail(play, "%s", play->injecting[i].problem);
@@ -489,14 +285,14 @@ static enum drill_end perform(struct play *play)
     if (end != DRILL_PASSED) {
         return end;
     }
-    if (!plan_load(play, &load)) {
+    if (!play_plan_load(play, &load)) {
         return DRILL_BROKEN;
     }
     stage_say(&play->stage, "");
     if (play->options->staged != NULL) {
         play->options->staged(&play->stage);
     }
-    if (!start_storm(play, &load, play->log_file, play->storm_file) || !run_load(play)) {
+    if (!play_start_load(play, &load) || !run_load(play)) {
         return DRILL_BROKEN;
     }
     play_measure(play);
@@ -512,7 +308,8 @@ enum drill_end drill_run(const struct drill_row *row, const struct drill_options
                          .options = options,
                          .stage_options = options->stage,
                          .result = result,
-                         .storm = {.in = -1, .out = -1}};
+                         .storm = {.in = -1, .out = -1},
+                         .beside = {.in = -1, .out = -1}};
     *result = (struct drill_result){.row = row,
                                     .second = options->second,
                                     .seed = options->seed,
@@ -529,6 +326,7 @@ enum drill_end drill_run(const struct drill_row *row, const struct drill_options
         end = perform(&play);
     }
     program_stop(&play.storm, SIGKILL, 0);
+    program_stop(&play.beside, SIGKILL, 0);
     for (unsigned i = 0; i < play.injections; i++) {
         injecting_release(&play.injecting[i]);
     }

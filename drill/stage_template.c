@@ -14,7 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { SQL_MS = 600000, TEMPLATE_FORMAT = 2, PROXY_TURN_MS = 5 };
+enum { SQL_MS = 600000, TEMPLATE_FORMAT = 3, PROXY_TURN_MS = 5 };
 
 // Makes a folder and those above it; others may pass through, since PostgreSQL has a user of its own.
 bool stage_make_folders(const char *path)
@@ -145,7 +145,9 @@ static bool build(struct stage *stage, const char *folder)
     snprintf(what, sizeof(what), "building a database with %u accounts, once", stage->options->accounts);
     stage_say(stage, what);
     bool done = postgres_make(&stage->postgres, folder) &&
-                postgres_start(&stage->postgres, "fsync = 'off'\nfull_page_writes = 'off'\n") &&
+                // Little of the log is left, since every drill copies it; enough that none is made anew then.
+                postgres_start(&stage->postgres,
+                               "fsync = 'off'\nfull_page_writes = 'off'\nmax_wal_size = '256MB'\n") &&
                 make_database(stage) && make_tables(stage) && fill(stage, stage->options->accounts);
     postgres_stop(&stage->postgres, SIGINT);
     if (stage->problem[0] == '\0' && !done) {

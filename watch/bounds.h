@@ -83,6 +83,7 @@
 #define NOW_MIN_MS         300
 #define NOW_MAX_MS         2000
 #define UNHEARD_MS         2000 // then a trivial statement that is not answered says nothing more
+#define DOWN_SHOWS_MS      1000 // what the store says of its database, its counters show by then
 #define WAY_MAX_MS         5000
 #define NOW_RATES_MIN_MS   1000 // rates need longer than times to be told from chance
 #define JUMP_MS            600  // a step in arrivals shows within so long

@@ -6,14 +6,117 @@
 
 #include <math.h>
 
+// ---- under which conditions one cause explains another (causes.def) -------------------------------------
+
+static bool always(const struct cause_link *link)
+{
+    (void)link;
+    return true;
+}
+
+static const char *changed_keys(const struct scene *scene)
+{
+    const struct fact *change = scene->change;
+    return change == NULL || change->kind == WIRE_EVENT_STARTED ? "" : change->text;
+}
+
+// A change of ours is the reason of what it touched.
+static bool touches(const char *keys, enum cause other)
+{
+    static const struct {
+        enum cause cause;
+        const char *key;
+    } touched[] = {
+        {CAUSE_pool_small, "database_connections"}, {CAUSE_pool_small, "database_pooler"},
+        {CAUSE_hashing_saturated, "hash_workers"},  {CAUSE_hashing_saturated, "password_memory"},
+        {CAUSE_hashing_saturated, "password_time"}, {CAUSE_cache_small, "sessions_max"},
+        {CAUSE_database_down, "database"},          {CAUSE_database_slow, "database"},
+    };
+    for (size_t i = 0; i < sizeof touched / sizeof touched[0]; i++) {
+        if (touched[i].cause == other && strstr(keys, touched[i].key) != NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool its_key_was_changed(const struct cause_link *link)
+{
+    return touches(changed_keys(link->scene), link->other);
+}
+
+// Neither was its key changed, nor one that makes passwords take far longer, as they do.
+static bool has_no_part_in_it(const struct cause_link *link)
+{
+    const char *keys = changed_keys(link->scene);
+    const struct figure *hash = &link->scene->figure[FIGURE_hash_time];
+    bool felt = touches(keys, CAUSE_hashing_saturated) && hash->now >= 2 * hash->before;
+    return !touches(keys, link->cause) && !felt;
+}
+
+// A stayd-store that lives, and says that the database does not, is believed.
+static bool store_does_not_say_so(const struct cause_link *link)
+{
+    return link->scene->down == NULL;
+}
+
+static double risen(const struct cause_link *link, enum figure_id figure)
+{
+    return link->scene->figure[figure].now - link->scene->figure[figure].before;
+}
+
+// A statement goes there and back once or a few times. A long way makes it slow; one that burns the
+// database's processors makes the way a little longer, as whoever needs one waits; so do others who take
+// them, and that makes each statement as much longer, too.
+static bool it_is_the_way(const struct cause_link *link)
+{
+    return risen(link, FIGURE_statement) <= WAY_TIMES * risen(link, FIGURE_way);
+}
+
+static bool it_takes_the_processors(const struct cause_link *link)
+{
+    return !it_is_the_way(link) && risen(link, FIGURE_way) <= CPU_DELAYS_MS;
+}
+
+static bool it_waits_for_a_processor(const struct cause_link *link)
+{
+    return risen(link, FIGURE_statement) <= CPU_DELAYS_MS &&
+           link->scene->others_more >= CPU_OTHERS_TIMES * link->scene->at_work;
+}
+
+static bool it_takes_them(const struct cause_link *link)
+{
+    return !it_waits_for_a_processor(link);
+}
+
+static bool disk_waits_for_a_processor(const struct cause_link *link)
+{
+    return risen(link, FIGURE_sync) <= CPU_DELAYS_MS;
+}
+
+// Processors that are a little short do not make a database many times slower.
+static bool is_strong_enough(const struct cause_link *link)
+{
+    return CPU_EXPLAINS_TIMES * link->weight >= link->other_weight;
+}
+
+// Who needs a processor waits for it as long as others use it up, here as in the database.
+static bool way_waits_for_a_processor(const struct cause_link *link)
+{
+    return !(risen(link, FIGURE_way) > CPU_DELAYS_MS) || is_strong_enough(link);
+}
+
+// ---- the table ------------------------------------------------------------------------------------------
+
 #define SURE                                FIGURE_COUNT
 #define BY(figure_)                         FIGURE_##figure_
-#define EXPLAINS(cause_)                    | UINT32_C(1) << CAUSE_##cause_
+#define EXPLAINS(cause_)                    [CAUSE_##cause_] = always,
+#define EXPLAINS_IF(cause_, condition_)     [CAUSE_##cause_] = condition_,
 #define NEED(figure_, test_, bound_, text_) {text_, FIGURE_##figure_, TEST_##test_, bound_},
 
 const struct cause_row cause_rows[CAUSE_unknown] = {
 #define CAUSE(id_, title_, weight_, explains_, needs_)                                                       \
-    [CAUSE_##id_] = {#id_, title_, weight_, 0 explains_, {needs_}},
+    [CAUSE_##id_] = {#id_, title_, weight_, {explains_}, {needs_}},
 #include "watch/causes.def"
 #undef CAUSE
 };
@@ -69,77 +172,8 @@ double cause_weight(enum cause cause, const struct scene *scene)
     return isnan(factor) || factor <= 1 ? 0 : fmin(log(factor), 2 * SURE_WEIGHT);
 }
 
-// A change of ours is the reason of what it touched.
-static bool touches(const char *keys, enum cause other)
+bool cause_explains(const struct cause_link *link)
 {
-    static const struct {
-        enum cause cause;
-        const char *key;
-    } touched[] = {
-        {CAUSE_pool_small, "database_connections"}, {CAUSE_pool_small, "database_pooler"},
-        {CAUSE_hashing_saturated, "hash_workers"},  {CAUSE_hashing_saturated, "password_memory"},
-        {CAUSE_hashing_saturated, "password_time"}, {CAUSE_cache_small, "sessions_max"},
-        {CAUSE_database_down, "database"},          {CAUSE_database_slow, "database"},
-    };
-    for (size_t i = 0; i < sizeof touched / sizeof touched[0]; i++) {
-        if (touched[i].cause == other && strstr(keys, touched[i].key) != NULL) {
-            return true;
-        }
-    }
-    return false;
-}
-
-// Passwords take far longer, as they would by it.
-static bool is_felt(const struct scene *scene)
-{
-    const struct figure *hash = &scene->figure[FIGURE_hash_time];
-    return touches(scene->change->text, CAUSE_hashing_saturated) && hash->now >= 2 * hash->before;
-}
-
-static double risen(const struct scene *scene, enum figure_id figure)
-{
-    return scene->figure[figure].now - scene->figure[figure].before;
-}
-
-// A statement goes there and back once or a few times. A long way makes it slow; one that burns the
-// database's processors makes the way a little longer, as whoever needs one waits; so do others who take
-// them, and that makes each statement as much longer, too.
-static bool is_the_way(const struct scene *scene)
-{
-    return risen(scene, FIGURE_statement) <= WAY_TIMES * risen(scene, FIGURE_way);
-}
-
-// What the processors have to do with a statement, with the way, and with who waits for a disk.
-static bool by_processors(enum cause cause, enum cause other, const struct scene *scene)
-{
-    bool little = risen(scene, FIGURE_statement) <= CPU_DELAYS_MS &&
-                  scene->others_more >= CPU_OTHERS_TIMES * scene->at_work;
-    if (cause == CAUSE_database_network && other == CAUSE_slow_statement) {
-        return is_the_way(scene);
-    }
-    if (cause == CAUSE_slow_statement && other == CAUSE_database_network) {
-        return !is_the_way(scene) && risen(scene, FIGURE_way) <= CPU_DELAYS_MS;
-    }
-    if (cause == CAUSE_cpu_taken && other == CAUSE_slow_statement) {
-        return little;
-    }
-    if (cause == CAUSE_cpu_taken && other == CAUSE_disk_slow) {
-        return risen(scene, FIGURE_sync) <= CPU_DELAYS_MS;
-    }
-    return cause != CAUSE_slow_statement || other != CAUSE_cpu_taken || !little;
-}
-
-bool cause_explains(enum cause cause, enum cause other, const struct scene *scene)
-{
-    bool keyed = scene->change != NULL && scene->change->kind != WIRE_EVENT_STARTED;
-    if (cause == CAUSE_own_change) {
-        return keyed && touches(scene->change->text, other);
-    }
-    if (other == CAUSE_own_change && keyed && (touches(scene->change->text, cause) || is_felt(scene))) {
-        return false;
-    }
-    if (cause == CAUSE_process_crashing && other == CAUSE_database_down && scene->down != NULL) {
-        return false; // stayd-store lives, and says that the database does not
-    }
-    return (cause_rows[cause].explains >> other & 1) != 0 && by_processors(cause, other, scene);
+    cause_condition *holds = cause_rows[link->cause].explains[link->other];
+    return holds != NULL && holds(link);
 }

@@ -15,10 +15,18 @@ struct cause_need {
     double bound;
 };
 
+// Does `cause` bring `other` about by itself?
+struct cause_link {
+    const struct scene *scene;
+    enum cause cause, other;
+    double weight, other_weight; // of each, as the diagnosis has it
+};
+typedef bool cause_condition(const struct cause_link *link);
+
 struct cause_row {
     const char *id, *title;
-    enum figure_id weight; // FIGURE_COUNT: the cause is seen, not inferred
-    uint32_t explains;     // bits by enum cause
+    enum figure_id weight;                    // FIGURE_COUNT: the cause is seen, not inferred
+    cause_condition *explains[CAUSE_unknown]; // NULL: never
     struct cause_need need[VERDICT_PREDICATES_MAX + 1];
 };
 
@@ -29,7 +37,6 @@ extern const struct cause_row cause_rows[CAUSE_unknown];
 const struct cause_need *cause_fails(enum cause cause, const struct scene *scene);
 // What it weighs: the logarithm of a factor, at least 0.
 double cause_weight(enum cause cause, const struct scene *scene);
-// `cause` would bring `other` about by itself.
-[[nodiscard]] bool cause_explains(enum cause cause, enum cause other, const struct scene *scene);
+[[nodiscard]] bool cause_explains(const struct cause_link *link);
 
 #endif

@@ -128,15 +128,13 @@ static void judge(struct diagnosis *diagnosis, uint64_t passed_ms)
 
 // ---- 2. trace --------------------------------------------------------------------------------------------
 
-// Processors that are a little short do not make a database many times slower. But who needs one waits for it
-// as long as others use it up, here as in the database: so long a way is no wonder.
-static bool too_weak(const struct diagnosis *diagnosis, unsigned cause, unsigned other)
+static bool explains(const struct diagnosis *diagnosis, unsigned cause, unsigned other)
 {
-    const struct figure *way = &diagnosis->scene.figure[FIGURE_way];
-    bool compared = other == CAUSE_database_slow ||
-                    (other == CAUSE_database_network && way->now - way->before > CPU_DELAYS_MS);
-    return cause == CAUSE_cpu_taken && compared &&
-           CPU_EXPLAINS_TIMES * diagnosis->standing[cause].weight < diagnosis->standing[other].weight;
+    return cause_explains(&(struct cause_link){.scene = &diagnosis->scene,
+                                               .cause = (enum cause)cause,
+                                               .other = (enum cause)other,
+                                               .weight = diagnosis->standing[cause].weight,
+                                               .other_weight = diagnosis->standing[other].weight});
 }
 
 static void trace(struct diagnosis *diagnosis)
@@ -145,8 +143,7 @@ static void trace(struct diagnosis *diagnosis)
         struct standing *standing = &diagnosis->standing[i];
         standing->root = established(diagnosis, i);
         for (unsigned j = 0; j < CAUSE_unknown && standing->root; j++) {
-            if (j != i && established(diagnosis, j) && !too_weak(diagnosis, j, i) &&
-                cause_explains((enum cause)j, (enum cause)i, &diagnosis->scene)) {
+            if (j != i && established(diagnosis, j) && explains(diagnosis, j, i)) {
                 standing->root = false;
                 snprintf(standing->because, sizeof(standing->because), "what there is of it follows from %s",
                          cause_title((enum cause)j));

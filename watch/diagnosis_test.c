@@ -330,6 +330,26 @@ static void an_episode_ends_and_another_begins(void **state)
     model_release(&model);
 }
 
+// A store that said so and crashed never says that the database is back: its successor found it there.
+static void a_database_that_is_there_again_is_no_cause(void **state)
+{
+    static struct model model;
+    (void)state;
+    model_init(&model, 9501);
+    model_run(&model, 40);
+    model_strike(&model, MODEL_database_down, 0.5, 0, 2);
+    model_run(&model, 2);
+    assert_int_equal(model.verdict->cause[0].cause, CAUSE_database_down);
+    model_run(&model, 20);
+    assert_false(model.verdict->open);
+    model_strike(&model, MODEL_slow_statement, 0.8, 0, 10);
+    model_run(&model, 8);
+    assert_int_equal(model.verdict->episode, 2);
+    assert_int_equal(model.verdict->cause[0].cause, CAUSE_slow_statement);
+    assert_int_equal(model.verdict->causes, 1);
+    model_release(&model);
+}
+
 // Nothing of it is to be seen any more while those who were sent away are late: stayd, which was started
 // shortly before, is not to blame.
 static void a_spike_soon_after_a_start_stays_the_spike(void **state)
@@ -361,6 +381,7 @@ int main(void)
         cmocka_unit_test(one_slow_request_is_no_incident),
         cmocka_unit_test(a_machine_that_slept_is_no_incident_but_for_its_clock),
         cmocka_unit_test(an_episode_ends_and_another_begins),
+        cmocka_unit_test(a_database_that_is_there_again_is_no_cause),
         cmocka_unit_test(a_spike_soon_after_a_start_stays_the_spike),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -294,6 +294,10 @@ static void take_database(struct scene *scene)
     double available = series_value(scene->series, SIGNAL_store_available, (struct window){300, 0});
     const struct fact *down =
         facts_standing(scene->facts, WIRE_EVENT_DATABASE_DOWN, WIRE_EVENT_DATABASE_UP, since);
+    // A store that crashed after it said so, and whose successor found all well, never says that it is back.
+    if (down != NULL && available >= 1 && scene->now_ms - down->mono_ms >= DOWN_SHOWS_MS) {
+        down = NULL;
+    }
     bool gone = available <= 0 || down != NULL;
     scene->down = down;
     uint64_t from = down != NULL ? down->mono_ms : scene->detected->onset_ms;

@@ -7,7 +7,7 @@ import { run } from './process.mjs';
 import { executable } from './stayd.mjs';
 
 /** For a cluster that is filled once and thrown away: less is written twice. */
-export const FAST = { wal_level: 'minimal', max_wal_senders: 0, full_page_writes: 'off', max_wal_size: '8GB', shared_buffers: '256MB' };
+export const FAST = { fsync: 'off', wal_level: 'minimal', max_wal_senders: 0, full_page_writes: 'off', max_wal_size: '8GB', shared_buffers: '256MB' };
 
 // Words that bench/seed.c takes; hashes are as cheap as they may be.
 const CHEAP = { memory_kib: 8192, passes: 1, password: PASSWORD };
