@@ -72,7 +72,10 @@ static void a_damaged_middle_costs_itself(void **state)
     journal_close(&f->journal);
     int fd = first_file(f, O_RDWR);
     uint8_t noise[JOURNAL_RECORD_BYTES + 2];
-    memset(noise, 0x5a, sizeof(noise));
+    assert_int_equal(pread(fd, noise, sizeof(noise), 50 * JOURNAL_RECORD_BYTES - 1), sizeof(noise));
+    for (size_t i = 0; i < sizeof(noise); i++) {
+        noise[i] ^= 0x5a; // each is another one, whatever it was
+    }
     assert_int_equal(pwrite(fd, noise, sizeof(noise), 50 * JOURNAL_RECORD_BYTES - 1), sizeof(noise));
     close(fd);
     begin(f);
