@@ -64,6 +64,12 @@ struct drill_options {
     volatile sig_atomic_t *stop;
 };
 
+// What the machine was like while something was measured.
+struct drill_machine {
+    double load_processors; // that the load and the drill used
+    double yardstick_ms;    // processor time of the same work (drill/yardstick.h); 0: not measured
+};
+
 struct drill_measured {
     struct score_class people[STORM_CLASSES];    // who came while the fault lasted
     struct score_answers answers[STORM_CLASSES]; // what was answered then
@@ -72,8 +78,8 @@ struct drill_measured {
     uint64_t wrong_identity;
     uint64_t injected_at_ms;                         // wall clock
     int64_t detected_ms, diagnosed_ms, recovered_ms; // -1: never
-    int64_t answered_ms;                  // since the fault began, when the person named a cause; -1: never
-    double storm_at_peak, storm_in_fault; // processors that the load and the drill used
+    int64_t answered_ms; // since the fault began, when the person named a cause; -1: never
+    struct drill_machine at_peak, at_degraded_peak, in_fault;
     double login_peak, degraded_peak, able, used_percent; // 0: not measured
     unsigned times;                                       // how often the fault was done
 };

@@ -30,15 +30,27 @@ static void measure_people(struct play *play)
     }
 }
 
+// What could be done once, by what the machine is like now. What the load itself takes of it is not stayd's
+// to use.
+static double now_able(const struct drill_machine *once, const struct drill_machine *now)
+{
+    double processors = (double)sysconf(_SC_NPROCESSORS_ONLN);
+    double left = fmin(1, (processors - now->load_processors) / (processors - once->load_processors));
+    return once->yardstick_ms > 0 && now->yardstick_ms > 0 ? left * once->yardstick_ms / now->yardstick_ms
+                                                           : left;
+}
+
 // The share of what the database can do so that was done, once the bulkhead had closed.
 static void measure_use(struct play *play)
 {
     struct drill_measured *measured = &play->result->measured;
     enum storm_class slow = play->row->slow;
-    // What the load itself takes of the machine is not stayd's to use.
-    double processors = (double)sysconf(_SC_NPROCESSORS_ONLN);
-    double peak = measured->login_peak *
-                  fmin(1, (processors - measured->storm_in_fault) / (processors - measured->storm_at_peak));
+    double from_s = play->begun_s + SETTLE_S;
+    uint64_t begin_ns = play->score.begin_mono_ns;
+    measured->in_fault.yardstick_ms = yardstick_ms(&play->yardstick, begin_ns + (uint64_t)(from_s * 1e9),
+                                                   begin_ns + (uint64_t)(play->asked_to_end_s * 1e9));
+    double peak = measured->login_peak * now_able(&measured->at_peak, &measured->in_fault);
+    double degraded = measured->degraded_peak * now_able(&measured->at_degraded_peak, &measured->in_fault);
     double each_s = slow == STORM_login && peak > 0 ? 1 / peak : 0;
     for (unsigned i = 0; i < play->injections; i++) {
         each_s += play->injecting[i].rate > 0 ? 1 / play->injecting[i].rate : 0;
@@ -46,11 +58,10 @@ static void measure_use(struct play *play)
     double offered = slow == STORM_CLASSES
                          ? 0
                          : play->result->rates[slow] * (slow == STORM_login ? play->result->factor : 1);
-    double from_s = play->begun_s + SETTLE_S;
     if (offered <= 0 || from_s >= play->asked_to_end_s) {
         return;
     }
-    double able = measured->degraded_peak > 0 ? measured->degraded_peak : each_s > 0 ? 1 / each_s : offered;
+    double able = degraded > 0 ? degraded : each_s > 0 ? 1 / each_s : offered;
     struct score_answers answers;
     score_answers(&play->score, slow, from_s, play->asked_to_end_s, &answers);
     measured->able = fmin(able, offered);

@@ -3,6 +3,7 @@
 // from that. Runs in stayctl drill.
 #include "drill/drill_parts.h"
 
+#include "base/clock.h"
 #include "drill/stage_template.h"
 
 #include <errno.h>
@@ -78,7 +79,8 @@ bool play_start_load(struct play *play, const struct load *load)
 
 double play_load_cpu_s(const struct play *play)
 {
-    return program_cpu_s(&play->storm) + program_cpu_s(&play->beside) + (double)clock() / CLOCKS_PER_SEC;
+    return program_cpu_s(&play->storm) + program_cpu_s(&play->beside) +
+           program_cpu_s(&play->yardstick.program) + (double)clock() / CLOCKS_PER_SEC;
 }
 
 static void stop_beside(struct play *play)
@@ -90,7 +92,7 @@ static void stop_beside(struct play *play)
 
 struct peak {
     struct score_answers answers; // of log-ins
-    double processors;            // that the load and the drill used in the last two seconds
+    struct drill_machine machine;
 };
 
 // Until storm has ended; the processors that were used in its last two seconds.
@@ -138,7 +140,9 @@ static bool measure_log_ins(struct play *play, struct load *load, double settled
     }
     uint64_t patience_ms =
         (uint64_t)(end_s * 1000) + (play->stage.options->sqlite ? PLAY_LOAD_BEGINS_MS : 500);
-    peak->processors = wait_for_storm(play, patience_ms);
+    uint64_t began_ns = clock_mono_ns();
+    peak->machine.load_processors = wait_for_storm(play, patience_ms);
+    peak->machine.yardstick_ms = yardstick_ms(&play->yardstick, began_ns, clock_mono_ns());
     return (count_log_ins(log, settled_s, end_s, &peak->answers) && peak->answers.ok > 0) ||
            play_fail(play, "No log-in was done.");
 }
@@ -171,7 +175,7 @@ static bool measure_peak(struct play *play, const struct load *usual)
     bool done =
         start_beside(play, usual) && measure_log_ins(play, &load, PEAK_SETTLED_S, PEAK_SECONDS, &peak);
     stop_beside(play);
-    play->result->measured.storm_at_peak = peak.processors;
+    play->result->measured.at_peak = peak.machine;
     play->result->measured.login_peak =
         done ? (double)(peak.answers.ok + peak.answers.late) / PEAK_SECONDS : 0;
     return done;
@@ -188,6 +192,7 @@ static bool measure_degraded(struct play *play, struct load usual)
         return play_fail(play, "%s", injecting->problem);
     }
     bool done = measure_log_ins(play, &usual, DEGRADED_SETTLED_S, DEGRADED_SECONDS, &peak);
+    play->result->measured.at_degraded_peak = peak.machine;
     play->result->measured.degraded_peak = done ? (double)peak.answers.ok / DEGRADED_SECONDS : 0;
     if (!injection->end(injecting)) {
         return play_fail(play, "%s", injecting->problem);
@@ -243,6 +248,9 @@ bool play_plan_load(struct play *play, struct load *load)
     snprintf(load->seed, sizeof(load->seed), "%llu", (unsigned long long)options->seed);
     rate[STORM_check] = CHECK_RATE * options->load;
     rate[STORM_change] = CHANGE_RATE * options->load;
+    if (share > 0 && !yardstick_start(&play->yardstick)) {
+        return play_fail(play, "The yardstick could not be started: %s.", strerror(errno));
+    }
     if (share > 0 && !measure_peak(play, load)) {
         return false;
     }

@@ -4,6 +4,7 @@
 #define DRILL_DRILL_PARTS_H
 
 #include "drill/drill.h"
+#include "drill/yardstick.h"
 
 #include <stdio.h>
 
@@ -23,7 +24,8 @@ struct play {
     const char *expected[2 * DRILL_EXPECTED_MAX + 1];
     struct verdict_watch watch;
     struct program storm;
-    struct program beside; // who asks while the log-ins' peak is measured
+    struct program beside;      // who asks while the log-ins' peak is measured
+    struct yardstick yardstick; // where what the machine can do is measured
     struct score score;
     FILE *log;
     char log_file[PROGRAM_PATH_MAX], storm_file[PROGRAM_PATH_MAX], url[64], users[16];

@@ -81,6 +81,12 @@ static json_t *classes_json(const struct drill_measured *measured)
     return classes;
 }
 
+static json_t *machine_json(const struct drill_machine *machine)
+{
+    return json_pack("{s:f, s:f}", "load_processors", machine->load_processors, "yardstick_ms",
+                     machine->yardstick_ms);
+}
+
 static void add_whole(json_t *object, const struct drill_result *result, enum drill_end end)
 {
     static const char *const ends[] = {"passed", "failed", "broken", "unavailable", "stopped"};
@@ -90,9 +96,10 @@ static void add_whole(json_t *object, const struct drill_result *result, enum dr
     json_object_set_new(object, "right_cause", json_boolean(result->right));
     json_object_set_new(object, "classes", classes_json(measured));
     json_object_set_new(object, "login_peak_per_second", json_real(measured->login_peak));
-    json_object_set_new(
-        object, "load_processors",
-        json_pack("{s:f, s:f}", "at_peak", measured->storm_at_peak, "in_fault", measured->storm_in_fault));
+    json_object_set_new(object, "machine",
+                        json_pack("{s:o, s:o, s:o}", "at_peak", machine_json(&measured->at_peak),
+                                  "at_degraded_peak", machine_json(&measured->at_degraded_peak), "in_fault",
+                                  machine_json(&measured->in_fault)));
     json_object_set_new(object, "degraded_peak_per_second", json_real(measured->degraded_peak));
     json_object_set_new(object, "able_per_second", json_real(measured->able));
     json_object_set_new(object, "used_percent", json_real(measured->used_percent));

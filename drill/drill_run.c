@@ -116,7 +116,7 @@ static bool end_fault(struct play *play)
 {
     play->phase = PLAY_AFTER;
     play->asked_to_end_s = now_s(play);
-    play->result->measured.storm_in_fault =
+    play->result->measured.in_fault.load_processors =
         (play_load_cpu_s(play) - play->load_cpu_s) / (play->asked_to_end_s - play->begun_s);
     for (unsigned i = 0; i < play->injections; i++) {
         if (!play->injection[i]->end(&play->injecting[i])) {
@@ -309,7 +309,8 @@ enum drill_end drill_run(const struct drill_row *row, const struct drill_options
                          .stage_options = options->stage,
                          .result = result,
                          .storm = {.in = -1, .out = -1},
-                         .beside = {.in = -1, .out = -1}};
+                         .beside = {.in = -1, .out = -1},
+                         .yardstick = {.program = {.in = -1, .out = -1}}};
     *result = (struct drill_result){.row = row,
                                     .second = options->second,
                                     .seed = options->seed,
@@ -327,6 +328,7 @@ enum drill_end drill_run(const struct drill_row *row, const struct drill_options
     }
     program_stop(&play.storm, SIGKILL, 0);
     program_stop(&play.beside, SIGKILL, 0);
+    yardstick_stop(&play.yardstick);
     for (unsigned i = 0; i < play.injections; i++) {
         injecting_release(&play.injecting[i]);
     }
