@@ -51,9 +51,13 @@ static void measure_use(struct play *play)
                                                    begin_ns + (uint64_t)(play->asked_to_end_s * 1e9));
     double peak = measured->login_peak * now_able(&measured->at_peak, &measured->in_fault);
     double degraded = measured->degraded_peak * now_able(&measured->at_degraded_peak, &measured->in_fault);
+    // The statement was alone then. The yardstick can't tell how fast it is: scans and hashes wait for
+    // different things.
+    static const struct drill_machine alone;
+    double rates = now_able(&alone, &measured->in_fault);
     double each_s = slow == STORM_login && peak > 0 ? 1 / peak : 0;
     for (unsigned i = 0; i < play->injections; i++) {
-        each_s += play->injecting[i].rate > 0 ? 1 / play->injecting[i].rate : 0;
+        each_s += play->injecting[i].rate > 0 ? 1 / (play->injecting[i].rate * rates) : 0;
     }
     double offered = slow == STORM_CLASSES
                          ? 0
