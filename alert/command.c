@@ -2,11 +2,10 @@
 // The alert command. Runs in stayd-alert, and between fork and exec in its child. No shell is involved.
 #include "alert/command.h"
 
-#include "base/clock.h"
+#include "base/child.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -72,15 +71,10 @@ static int input_open(struct view text)
 static bool wait_for(struct command *command, pid_t child)
 {
     int status = 0;
-    int ended = (int)syscall(SYS_pidfd_open, child, 0);
-    bool in_time =
-        ended >= 0 && poll(&(struct pollfd){.fd = ended, .events = POLLIN}, 1, (int)command->limit_ms) > 0;
+    bool in_time = child_ends_within(child, command->limit_ms);
     // What it has started and left behind goes with it.
     (void)kill(-child, SIGKILL);
     bool waited = waitpid(child, &status, 0) == child;
-    if (ended >= 0) {
-        close(ended);
-    }
     if (!in_time) {
         snprintf(command->why, sizeof(command->why), "it ran for more than %u s and was killed",
                  command->limit_ms / 1000);

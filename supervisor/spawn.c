@@ -3,14 +3,13 @@
 // calls are made.
 #include "supervisor/spawn.h"
 
-#include "base/clock.h"
+#include "base/child.h"
 #include "supervisor/users.h"
 #include "wire/channel.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
-#include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -189,19 +188,6 @@ int spawn_child(const struct spawn *spawn, const struct spawn_order *order)
     return child;
 }
 
-// A signal meanwhile, as of another child that ends, is no answer.
-static bool ends_within(int pidfd, uint64_t limit_ms)
-{
-    uint64_t end_ms = clock_mono_ns() / 1000000 + limit_ms;
-    struct pollfd one = {.fd = pidfd, .events = POLLIN};
-    for (uint64_t now_ms; (now_ms = clock_mono_ns() / 1000000) < end_ms;) {
-        if (poll(&one, 1, (int)(end_ms - now_ms)) > 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
 // Its status as of waitpid; -1: there was none, or no answer in time.
 static int ask_judge(const struct spawn *spawn, const struct topology_role *role, struct view slice)
 {
@@ -213,16 +199,13 @@ static int ask_judge(const struct spawn *spawn, const struct topology_role *role
     struct spawn_order order = {.role = role, .control = pair[1], .folder = -1, .check = true};
     pid_t judge = spawn_child(spawn, &order);
     close(pair[1]);
-    int ended = judge > 0 ? (int)syscall(SYS_pidfd_open, judge, 0) : -1;
-    bool in_time = judge > 0 && channel_send_blocking(pair[0], slice, -1) && ends_within(ended, CHECK_MAX_MS);
+    bool in_time =
+        judge > 0 && channel_send_blocking(pair[0], slice, -1) && child_ends_within(judge, CHECK_MAX_MS);
     if (judge > 0 && !in_time) {
         kill(judge, SIGKILL);
     }
     if (judge > 0 && waitpid(judge, &status, 0) != judge) {
         status = -1;
-    }
-    if (ended >= 0) {
-        close(ended);
     }
     close(pair[0]);
     return in_time ? status : -1;
