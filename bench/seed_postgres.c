@@ -59,6 +59,17 @@ static void drop_indexes(void)
     PQclear(found);
 }
 
+// What is there is truncated: accounts and sessions would be lost.
+static void refuse_people(void)
+{
+    PGresult *found =
+        ask("SELECT EXISTS (SELECT FROM accounts) OR EXISTS (SELECT FROM sessions)", PGRES_TUPLES_OK);
+    if (PQgetvalue(found, 0, 0)[0] == 't') {
+        seed_die("the database", "it has accounts or sessions; only one without them is filled");
+    }
+    PQclear(found);
+}
+
 static void open_database(const char *url)
 {
     to.connection = PQconnectdb(url);
@@ -69,6 +80,7 @@ static void open_database(const char *url)
     run("SET maintenance_work_mem = '512MB'");
     run("SET client_min_messages = warning");
     run("BEGIN");
+    refuse_people();
     run("TRUNCATE accounts, sessions, once, audit"); // what a transaction makes anew need not be logged
     drop_indexes();
 }
