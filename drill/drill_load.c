@@ -59,12 +59,10 @@ static void storm_words(const struct play *play, const struct load *load, const 
     words[count] = NULL;
 }
 
-static bool start_storm(struct play *play, const struct load *load, const char *name, struct program *storm)
+static bool start_storm(struct play *play, const struct load *load, const char *log, const char *output,
+                        struct program *storm)
 {
     const char *words[PROGRAM_WORDS_MAX];
-    char log[PROGRAM_PATH_MAX], output[PROGRAM_PATH_MAX];
-    snprintf(log, sizeof(log), "%.1000s.log", name);
-    snprintf(output, sizeof(output), "%.1000s.json", name);
     storm_words(play, load, log, words);
     return program_start(storm, &(struct program_options){.words = words, .output = output}) ||
            play_fail(play, "storm could not be started: %s.", strerror(errno));
@@ -72,9 +70,7 @@ static bool start_storm(struct play *play, const struct load *load, const char *
 
 bool play_start_load(struct play *play, const struct load *load)
 {
-    char name[PROGRAM_PATH_MAX];
-    snprintf(name, sizeof(name), "%.1000s/storm", play->result->folder);
-    return start_storm(play, load, name, &play->storm);
+    return start_storm(play, load, play->log_file, play->storm_file, &play->storm);
 }
 
 double play_load_cpu_s(const struct play *play)
@@ -130,12 +126,12 @@ static bool count_log_ins(const char *file, double from_s, double to_s, struct s
 static bool measure_log_ins(struct play *play, struct load *load, double settled_s, double seconds,
                             struct peak *peak)
 {
-    char name[PROGRAM_PATH_MAX - 8], log[PROGRAM_PATH_MAX];
+    char log[PROGRAM_PATH_MAX], output[PROGRAM_PATH_MAX];
     double end_s = settled_s + seconds;
-    snprintf(name, sizeof(name), "%.1000s/peak", play->stage.folder);
-    snprintf(log, sizeof(log), "%s.log", name);
+    snprintf(log, sizeof(log), "%.1000s/peak.log", play->stage.folder);
+    snprintf(output, sizeof(output), "%.1000s/peak.json", play->stage.folder);
     snprintf(load->duration, sizeof(load->duration), "%.1fs", end_s);
-    if (!start_storm(play, load, name, &play->storm)) {
+    if (!start_storm(play, load, log, output, &play->storm)) {
         return false;
     }
     uint64_t patience_ms =
@@ -153,14 +149,15 @@ static bool start_beside(struct play *play, const struct load *usual)
 {
     const double *rate = play->result->rates;
     struct load load = *usual;
-    char name[PROGRAM_PATH_MAX];
+    char log[PROGRAM_PATH_MAX], output[PROGRAM_PATH_MAX];
     if (play->stage.options->sqlite) {
         return true;
     }
-    snprintf(name, sizeof(name), "%.1000s/beside", play->stage.folder);
+    snprintf(log, sizeof(log), "%.1000s/beside.log", play->stage.folder);
+    snprintf(output, sizeof(output), "%.1000s/beside.json", play->stage.folder);
     snprintf(load.mix, sizeof(load.mix), "check=%.2f,change=%.2f", rate[STORM_check], rate[STORM_change]);
     snprintf(load.duration, sizeof(load.duration), "%.1fs", PEAK_SETTLED_S + PEAK_SECONDS + BESIDE_LASTS_S);
-    return start_storm(play, &load, name, &play->beside);
+    return start_storm(play, &load, log, output, &play->beside);
 }
 
 // What eight who each wait for their answer get done.
