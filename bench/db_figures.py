@@ -341,8 +341,8 @@ def point_reads(run_):
                     "postgres", "pgbench"], check=True, capture_output=True, cwd="/")
     where.server.stop()
     folder = temporary_folder()
-    own = ("\\set n random(0, 999999)\nSELECT id, name, display_name, email, groups, flags, phc, epoch, created, "
-           "password_changed, last_login FROM accounts WHERE name = 'user' || :n;\n")
+    own = ("\\set n random(0, 999999)\nSELECT id, name, display_name, email, groups, flags, phc, epoch "
+           "FROM accounts WHERE name = 'user' || :n;\n")
 
     def ours():
         return store_alone(where, "reads", 1000000, connections=connections, outstanding=16 * connections,

@@ -64,10 +64,16 @@ static void shown(struct core *core, struct flow *flow, const struct answer *ans
     grant_account(core, flow);
 }
 
+static void found(struct core *core, struct flow *flow, const struct answer *answer)
+{
+    (void)answer;
+    flow_load_times(core, flow, shown);
+}
+
 static void show(struct core *core, struct flow *flow, const struct answer *answer)
 {
     (void)answer;
-    flow_load_account(core, flow, flow->ask.account_show.username, shown);
+    flow_load_account(core, flow, flow->ask.account_show.username, found);
 }
 
 void on_account_show(struct core *core, struct flow *flow)

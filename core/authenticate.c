@@ -269,3 +269,9 @@ void flow_load_account(struct core *core, struct flow *flow, struct view name, f
     flow->then = then;
     ASK_STORE(core, flow, account_loaded, store_account_by_name, .name = view_of_cstr(flow->name));
 }
+
+void flow_load_times(struct core *core, struct flow *flow, flow_step then)
+{
+    flow->then = then;
+    ASK_STORE(core, flow, account_loaded, store_account_by_id, .id = flow->account.id);
+}

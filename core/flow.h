@@ -267,8 +267,10 @@ void flow_ask(struct core *core, struct flow *flow, enum wire_role role, flow_st
 void flow_authenticate(struct core *core, struct flow *flow, flow_step then);
 // Is the caller an administrator (or stayctl)?
 void flow_administer(struct core *core, struct flow *flow, flow_step then);
-// Loads flow->account of a user name; NOT_FOUND when there is none.
+// Loads flow->account of a user name, its times apart; NOT_FOUND when there is none.
 void flow_load_account(struct core *core, struct flow *flow, struct view name, flow_step then);
+// Loads flow->account again, with its times.
+void flow_load_times(struct core *core, struct flow *flow, flow_step then);
 // Takes the account row out of rows; false when it is not there.
 [[nodiscard]] bool flow_keep_account(struct flow *flow, struct view *rows);
 // Charges a guess to key_account before it is tried, where that is set.

@@ -143,7 +143,6 @@ static void say_granted(struct core *core, struct flow *flow, const struct answe
                                                                     .groups = account->groups,
                                                                     .flags = account->flags,
                                                                     .has_password = 1,
-                                                                    .created = account->created,
                                                                     .last_login = wall_s(core)});
     core->counters.sessions_granted++;
     flow_grant(core, flow, bytes_view(&rows));

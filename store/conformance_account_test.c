@@ -20,6 +20,15 @@ static void an_account_is_found_as_it_was_added(void **state)
     assert_int_equal(row.flags, 0);
     assert_int_equal(row.last_login, 0);
     OK(b, account_by_name, .name = VIEW("alice"));
+    struct view rows = bytes_view(&b->answer.rows);
+    struct wire_account_row found;
+    assert_true(wire_account_row_next(&rows, &found));
+    assert_memory_equal(found.id.byte, row.id.byte, sizeof(row.id.byte));
+    assert_true(view_equal(found.name, VIEW("alice")));
+    assert_true(view_equal(found.groups, VIEW("staff,admins")));
+    assert_true(view_equal(found.phc, VIEW("$argon2id$one")));
+    assert_int_equal(found.created, 0);
+    assert_int_equal(found.last_login, 0);
     MISSING(b, account_by_name, .name = VIEW("Alice"));
     MISSING(b, account_by_id, .id = testing_id('a', 2));
 }

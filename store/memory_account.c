@@ -6,7 +6,14 @@
 void store_memory_account_by_name(void *backend, const struct wire_store_account_by_name *ask,
                                   struct store_answer *answer)
 {
-    answer_account(memory_account_by_name(backend, ask->name), answer);
+    const struct memory_account *account = memory_account_by_name(backend, ask->name);
+    if (account == NULL) {
+        set(answer, WIRE_STORE_NOT_FOUND);
+        return;
+    }
+    struct wire_account_row row = account_row(account);
+    row.created = row.password_changed = row.last_login = 0;
+    store_answer_account(answer, &row);
 }
 
 void store_memory_account_by_id(void *backend, const struct wire_store_account_by_id *ask,

@@ -11,7 +11,7 @@ bool postgres_account_by_name_make(struct postgres_call *call, const struct wire
 
 enum postgres_taken postgres_account_by_name_take(const PGresult *last, struct store_answer *answer)
 {
-    return postgres_take_one_account(last, 0, answer);
+    return postgres_take_one(last, 0, postgres_take_login, answer);
 }
 
 bool postgres_account_by_id_make(struct postgres_call *call, const struct wire_store_account_by_id *ask)
@@ -23,7 +23,7 @@ bool postgres_account_by_id_make(struct postgres_call *call, const struct wire_s
 
 enum postgres_taken postgres_account_by_id_take(const PGresult *last, struct store_answer *answer)
 {
-    return postgres_take_one_account(last, 0, answer);
+    return postgres_take_one(last, 0, postgres_take_account, answer);
 }
 
 // The first step locks the guards' row only where two first accounts could otherwise both see none.
@@ -53,7 +53,7 @@ static enum postgres_taken take_said_and_account(const PGresult *result, struct 
     if (taken != POSTGRES_TAKEN || answer->outcome != WIRE_STORE_OK) {
         return taken;
     }
-    return postgres_take_one_account(result, 1, answer);
+    return postgres_take_one(result, 1, postgres_take_account, answer);
 }
 
 enum postgres_taken postgres_account_add_take(const PGresult *last, struct store_answer *answer)

@@ -173,7 +173,7 @@ struct id16 postgres_take_id(struct postgres_row *row)
     return id;
 }
 
-void postgres_take_account(struct postgres_row *row, struct wire_account_row *account)
+void postgres_take_login(struct postgres_row *row, struct wire_account_row *account)
 {
     *account = (struct wire_account_row){0};
     account->id = postgres_take_id(row);
@@ -184,6 +184,11 @@ void postgres_take_account(struct postgres_row *row, struct wire_account_row *ac
     account->flags = (uint32_t)postgres_take_u64(row);
     account->phc = postgres_take_view(row);
     account->epoch = (uint32_t)postgres_take_u64(row);
+}
+
+void postgres_take_account(struct postgres_row *row, struct wire_account_row *account)
+{
+    postgres_take_login(row, account);
     account->created = postgres_take_u64(row);
     account->password_changed = postgres_take_u64(row);
     account->last_login = postgres_take_u64(row);
@@ -247,7 +252,8 @@ enum postgres_taken postgres_take_rows(const PGresult *result, struct store_answ
     return POSTGRES_TAKEN;
 }
 
-enum postgres_taken postgres_take_one_account(const PGresult *result, int column, struct store_answer *answer)
+enum postgres_taken postgres_take_one(const PGresult *result, int column, postgres_taker *take,
+                                      struct store_answer *answer)
 {
     if (PQntuples(result) == 0) {
         store_answer_set(answer, WIRE_STORE_NOT_FOUND, WIRE_CONFLICT_NONE);
@@ -256,7 +262,7 @@ enum postgres_taken postgres_take_one_account(const PGresult *result, int column
     struct postgres_row row = postgres_row_of(result, 0);
     struct wire_account_row account;
     row.column = column;
-    postgres_take_account(&row, &account);
+    take(&row, &account);
     return !row.broken && store_answer_account(answer, &account) ? POSTGRES_TAKEN : POSTGRES_BROKEN;
 }
 

@@ -51,14 +51,16 @@ uint64_t postgres_take_u64(struct postgres_row *row); // int4 or int8
 bool postgres_take_bool(struct postgres_row *row);
 struct id16 postgres_take_id(struct postgres_row *row);
 struct view postgres_take_view(struct postgres_row *row); // borrows the result
-void postgres_take_account(struct postgres_row *row, struct wire_account_row *account);
+// Columns as in LOGIN_COLUMNS (its times 0), and as in ACCOUNT_COLUMNS.
+typedef void postgres_taker(struct postgres_row *row, struct wire_account_row *account);
+postgres_taker postgres_take_login, postgres_take_account;
 void postgres_take_session(struct postgres_row *row, struct wire_session_row *session);
 
 // What a statement decided, in its first column; no row: NOT_FOUND.
 enum postgres_taken postgres_take_said(const PGresult *result, struct store_answer *answer);
 // One account from the given column on, or NOT_FOUND.
-enum postgres_taken postgres_take_one_account(const PGresult *result, int column,
-                                              struct store_answer *answer);
+enum postgres_taken postgres_take_one(const PGresult *result, int column, postgres_taker *take,
+                                      struct store_answer *answer);
 // A listing: `append` takes one row, and says false when the page is full (the rows so far are the answer).
 enum postgres_taken postgres_take_rows(const PGresult *result, struct store_answer *answer,
                                        bool (*append)(struct postgres_row *row, struct store_answer *answer));

@@ -105,7 +105,7 @@ struct id16 query_take_id(struct query *query)
     return id;
 }
 
-void query_take_account(struct query *query, struct wire_account_row *row)
+void query_take_login(struct query *query, struct wire_account_row *row)
 {
     *row = (struct wire_account_row){0};
     row->id = query_take_id(query);
@@ -116,6 +116,11 @@ void query_take_account(struct query *query, struct wire_account_row *row)
     row->flags = (uint32_t)query_take_u64(query);
     row->phc = query_take_view(query);
     row->epoch = (uint32_t)query_take_u64(query);
+}
+
+void query_take_account(struct query *query, struct wire_account_row *row)
+{
+    query_take_login(query, row);
     row->created = query_take_u64(query);
     row->password_changed = query_take_u64(query);
     row->last_login = query_take_u64(query);

@@ -54,7 +54,8 @@ struct id16 query_take_id(struct query *query);
 // Views borrow the row: until the next query_row or query_end.
 struct view query_take_view(struct query *query);
 
-// Whole records, columns as in ACCOUNT_COLUMNS and SESSION_COLUMNS.
+// Records, columns as in LOGIN_COLUMNS (its times 0), ACCOUNT_COLUMNS and SESSION_COLUMNS.
+void query_take_login(struct query *query, struct wire_account_row *row);
 void query_take_account(struct query *query, struct wire_account_row *row);
 void query_take_session(struct query *query, struct wire_session_row *row);
 

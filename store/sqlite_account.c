@@ -9,11 +9,12 @@ static void refuse(struct store_answer *answer, enum wire_conflict conflict)
 }
 
 // Appends the row that `query` (values bound) finds, or answers NOT_FOUND.
-static void answer_one(struct query *query, struct store_answer *answer)
+static void answer_one(struct query *query, void (*take)(struct query *, struct wire_account_row *),
+                       struct store_answer *answer)
 {
     if (query_row(query)) {
         struct wire_account_row row;
-        query_take_account(query, &row);
+        take(query, &row);
         store_answer_account(answer, &row);
     } else {
         store_answer_set(answer, WIRE_STORE_NOT_FOUND, WIRE_CONFLICT_NONE);
@@ -26,7 +27,7 @@ void store_sqlite_account_by_name(void *backend, const struct wire_store_account
 {
     struct query query = query_begin(backend, STATEMENT_ACCOUNT_BY_NAME);
     query_put_text(&query, ask->name);
-    answer_one(&query, answer);
+    answer_one(&query, query_take_login, answer);
 }
 
 void store_sqlite_account_by_id(void *backend, const struct wire_store_account_by_id *ask,
@@ -34,7 +35,7 @@ void store_sqlite_account_by_id(void *backend, const struct wire_store_account_b
 {
     struct query query = query_begin(backend, STATEMENT_ACCOUNT_BY_ID);
     query_put_id(&query, ask->id);
-    answer_one(&query, answer);
+    answer_one(&query, query_take_account, answer);
 }
 
 static bool any_account(struct store_sqlite *store)

@@ -26,8 +26,8 @@ enum store_access { STORE_READ, STORE_WRITE };
 // O(name, class, access): the message is store_NAME, its fields are in wire/messages.def. The statements that
 // each one runs, with the index each must use, are in store/statements.def.
 //
-//   account_by_name      the account's row, or NOT_FOUND
-//   account_by_id        the same
+//   account_by_name      what a log-in needs of the account's row: its times are 0; or NOT_FOUND
+//   account_by_id        the account's row, or NOT_FOUND
 //   account_add          the row as it was added; CONFLICT: FIRST (there is an account), INVITE (not there,
 //   expired), NAME (taken);
 //                        the invitation is taken only when the account is added
