@@ -327,6 +327,7 @@ static void on_done(struct postgres_connection *connection, enum postgres_failur
     struct postgres_service *service = slot->service;
     struct postgres_job *job = slot->job;
     uint64_t now_ns = clock_mono_ns();
+    service->answered_ns = now_ns;
     if (failure == POSTGRES_FAILED_POOLER) {
         react(service, failure); // before the job is sent again
     }

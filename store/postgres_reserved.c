@@ -5,7 +5,9 @@
 // 2. The breaker closes only after the state was read: a server that accepts and can't answer stays away.
 // 3. Behind a pooler the question may have to wait for a connection that stuck statements hold: they give
 // way.
-// 4. A fence is over when the server has nothing of this node running but what this process waits for.
+// 4. When it alone is not answered, on a network that loses packets or with one process of the server stuck,
+// it is replaced: the database is not away while it answers others.
+// 5. A fence is over when the server has nothing of this node running but what this process waits for.
 #include "store/postgres_service.h"
 
 #include "base/clock.h"
@@ -17,7 +19,8 @@
 
 #define HEARTBEAT_NS      250000000u
 #define HEARTBEAT_LATE_NS 50000000u   // after one that came late: to see soon why
-#define ANSWER_NS         1000000000u // then the server is silent
+#define ANSWER_NS         1000000000u // then the server is silent,
+#define LATELY_NS         500000000u  // unless it has answered others just now
 #define ROOM_NS           250000000u  // then a pooler may have no connection for the question
 #define OLD_ONES_NS       200000000u  // what an old core began may take before it is cancelled
 #define FENCE_EVERY_NS    20000000u
@@ -40,6 +43,7 @@ void postgres_reserved_init(struct postgres_service *service)
 static void enter(struct postgres_service *service, enum postgres_stage stage)
 {
     service->reserved.stage = stage;
+    service->reserved.replaced = service->reserved.replaced && stage != POSTGRES_READY;
     service->reserved.stage_ns = clock_mono_ns();
     service->reserved.next_ns = service->reserved.stage_ns;
 }
@@ -327,15 +331,30 @@ static void glance_around(struct postgres_service *service, uint64_t now_ns)
     }
 }
 
-void postgres_reserved_tick(struct postgres_service *service, uint64_t now_ns)
+static void look_whether_silent(struct postgres_service *service, uint64_t now_ns)
 {
-    say_down_in_time(service, now_ns);
-    if (service->reserved.asked && now_ns >= service->reserved.asked_ns + ANSWER_NS &&
-        !postgres_connection_has_news(&service->reserved.connection)) {
+    bool lately = service->answered_ns != 0 && now_ns < service->answered_ns + LATELY_NS;
+    bool asked = service->reserved.asked && now_ns >= service->reserved.asked_ns + ANSWER_NS &&
+                 !postgres_connection_has_news(&service->reserved.connection);
+    bool connecting = service->reserved.replaced && service->pool.connecting && service->attempt_reserved &&
+                      now_ns >= service->attempt_ns + ANSWER_NS;
+    if (asked && lately && service->up) {
+        postgres_failure_say(POSTGRES_FAILED_SILENT, "the connection beside the pool",
+                             "no answer within 1 s, while others are answered: it is replaced",
+                             now_ns / 1000000u);
+        service->reserved.replaced = true;
+        postgres_reserved_lost(service);
+    } else if (asked || (connecting && !lately && service->up)) {
         postgres_failure_say(POSTGRES_FAILED_SILENT, "the server", "no answer within 1 s", now_ns / 1000000u);
         service->ghosts = true;
         postgres_service_trip(service);
     }
+}
+
+void postgres_reserved_tick(struct postgres_service *service, uint64_t now_ns)
+{
+    say_down_in_time(service, now_ns);
+    look_whether_silent(service, now_ns);
     if (service->reserved.asked && service->target.pooler && now_ns >= service->reserved.asked_ns + ROOM_NS &&
         service->pool.overdue > 0 && !postgres_connection_has_news(&service->reserved.connection)) {
         postgres_pool_make_room(service, now_ns);

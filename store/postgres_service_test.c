@@ -224,6 +224,29 @@ static void a_server_that_hangs_is_away_until_it_answers(void **state)
     UNTIL(seen, outcome_of(seen, 4) == WIRE_STORE_OK);
 }
 
+static void a_silent_connection_beside_the_pool_is_no_outage(void **state)
+{
+    struct seen *seen = *state;
+    serve(seen);
+    add_account(seen, 1, 1);
+    UNTIL(seen, seen->answers == 1);
+    const struct postgres_service *service = (const struct postgres_service *)seen->service;
+    int stuck = service->reserved.connection.backend;
+    assert_true(stuck > 1);
+    (void)kill(stuck, SIGSTOP);
+    for (uint32_t i = 0; i < 30; i++) { // the others answer
+        SUBMIT(seen, 10 + i, account_by_name, .name = VIEW("u1"));
+        (void)WITHIN(seen, 100, false);
+    }
+    bool another =
+        WITHIN(seen, 3000,
+               service->reserved.stage == POSTGRES_READY && service->reserved.connection.backend != stuck);
+    (void)kill(stuck, SIGCONT);
+    assert_true(another);
+    assert_true(seen->states == 1 && seen->state.up);
+    assert_int_equal(count_of(seen, WIRE_STORE_OK), 31);
+}
+
 static void a_server_that_only_reads_is_away(void **state)
 {
     struct seen *seen = *state;
@@ -384,6 +407,7 @@ int main(void)
         TEST(what_a_broken_connection_had_is_asked_again),
         TEST(broken_ones_are_found_before_they_are_used),
         TEST(a_server_that_hangs_is_away_until_it_answers),
+        TEST(a_silent_connection_beside_the_pool_is_no_outage),
         TEST(a_server_that_only_reads_is_away),
         TEST(a_full_server_is_used_with_what_it_gives),
         cmocka_unit_test_setup_teardown(it_starts_without_a_database_and_says_so, setup_closed, teardown),
