@@ -268,10 +268,11 @@ enum {
     X(capacity_sessions, gauge, "capacity", "resource=\"sessions\"", "Bound of a resource, in its own unit") \
     X(machine_memory_used, gauge, "machine_memory_bytes", "state=\"used\"", "Memory of the machine or of the control group, by its limit") \
     X(machine_memory_limit, gauge, "machine_memory_bytes", "state=\"limit\"", "Memory of the machine or of the control group, by its limit") \
-    X(machine_processors_used, gauge, "machine_processors_thousandths", "state=\"used\"", "Thousandths of a processor that stayd uses, that it may use, that others use, and that the hypervisor took") \
-    X(machine_processors_limit, gauge, "machine_processors_thousandths", "state=\"limit\"", "Thousandths of a processor that stayd uses, that it may use, that others use, and that the hypervisor took") \
-    X(machine_processors_others, gauge, "machine_processors_thousandths", "state=\"others\"", "Thousandths of a processor that stayd uses, that it may use, that others use, and that the hypervisor took") \
-    X(machine_processors_stolen, gauge, "machine_processors_thousandths", "state=\"stolen\"", "Thousandths of a processor that stayd uses, that it may use, that others use, and that the hypervisor took") \
+    X(machine_processors_used, gauge, "machine_processors_thousandths", "state=\"used\"", "Thousandths of a processor that stayd uses, that it may use, that others use (of that the databases on this machine, while much is used), and that the hypervisor took") \
+    X(machine_processors_limit, gauge, "machine_processors_thousandths", "state=\"limit\"", "Thousandths of a processor that stayd uses, that it may use, that others use (of that the databases on this machine, while much is used), and that the hypervisor took") \
+    X(machine_processors_others, gauge, "machine_processors_thousandths", "state=\"others\"", "Thousandths of a processor that stayd uses, that it may use, that others use (of that the databases on this machine, while much is used), and that the hypervisor took") \
+    X(machine_processors_database, gauge, "machine_processors_thousandths", "state=\"database\"", "Thousandths of a processor that stayd uses, that it may use, that others use (of that the databases on this machine, while much is used), and that the hypervisor took") \
+    X(machine_processors_stolen, gauge, "machine_processors_thousandths", "state=\"stolen\"", "Thousandths of a processor that stayd uses, that it may use, that others use (of that the databases on this machine, while much is used), and that the hypervisor took") \
     X(machine_pressure_cpu_us, counter, "machine_pressure_seconds", "resource=\"processor\"", "Time in which something had to wait for a processor or for a disk, as the kernel says (PSI, some)") \
     X(machine_pressure_io_us, counter, "machine_pressure_seconds", "resource=\"io\"", "Time in which something had to wait for a processor or for a disk, as the kernel says (PSI, some)") \
     X(disk_free_bytes, gauge, "disk_bytes", "state=\"free\"", "Space of the file system of data_dir") \

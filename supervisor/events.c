@@ -42,6 +42,14 @@ void events_say(struct supervisor *supervisor, const struct wire_event *event)
     }
 }
 
+void events_pass(struct supervisor *supervisor, const struct wire_event *event)
+{
+    struct process *watch = listener(supervisor);
+    if (watch != NULL) {
+        event_send(&watch->control, event);
+    }
+}
+
 void events_again(struct process *watch)
 {
     const struct events *events = &watch->supervisor->events;

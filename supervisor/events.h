@@ -24,6 +24,8 @@ struct process;
 
 // Keeps it and, when watch is there, says it. The time is now; text is cut to EVENTS_TEXT_MAX.
 void events_say(struct supervisor *supervisor, const struct wire_event *event);
+// Says it to a watch that is there, and keeps nothing: it is soon said again.
+void events_pass(struct supervisor *supervisor, const struct wire_event *event);
 // Says all that is kept to a watch that begins to listen.
 void events_again(struct process *watch);
 

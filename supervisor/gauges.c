@@ -10,6 +10,8 @@
 #include <unistd.h>
 
 enum { TEXT_SIZE = 32 * 1024 };
+enum { PROGRAMS_SAID_FROM = 300, PROGRAMS_REST = 100 }; // thousandths; times as long as the look took
+#define PROGRAMS_SAID_NS 5000000000u
 
 static char text[TEXT_SIZE]; // one reading at a time
 
@@ -30,6 +32,73 @@ static uint64_t share(uint64_t spent_ns, uint64_t passed_ns)
     return spent_ns * 1000 / passed_ns;
 }
 
+// ---- who the others are ----
+
+// Own processes, ended by 0.
+static void own_processes(const struct supervisor *supervisor, int own[static SUPERVISOR_PROCESSES_MAX + 2])
+{
+    unsigned count = 0;
+    own[count++] = getpid();
+    for (unsigned i = 0; i < supervisor->processes; i++) {
+        if (process_alive(&supervisor->process[i])) {
+            own[count++] = supervisor->process[i].pid;
+        }
+    }
+    own[count] = 0;
+}
+
+static void say_busiest(struct supervisor *supervisor, const struct programs_use *use, uint64_t now_ns)
+{
+    struct gauges_programs *looking = &supervisor->programs;
+    bool another = strcmp(looking->said, use->name) != 0;
+    if (use->busiest < PROGRAMS_SAID_FROM || (!another && now_ns < looking->said_ns + PROGRAMS_SAID_NS)) {
+        return;
+    }
+    char processes[32] = "";
+    if (use->processes > 1) {
+        snprintf(processes, sizeof processes, "%u processes", use->processes);
+    }
+    looking->said_ns = now_ns;
+    memcpy(looking->said, use->name, sizeof looking->said);
+    events_pass(supervisor, &(struct wire_event){.kind = WIRE_EVENT_PROGRAM_BUSY,
+                                                 .a = use->busiest,
+                                                 .b = (uint64_t)use->pid,
+                                                 .name = view_of_cstr(use->name),
+                                                 .text = view_of_cstr(processes)});
+}
+
+static void show_programs(struct supervisor *supervisor, uint64_t others)
+{
+    struct gauges_programs *looking = &supervisor->programs;
+    int own[SUPERVISOR_PROCESSES_MAX + 2];
+    const struct database *database = &supervisor->config->database;
+    struct programs_use use;
+    cpu_set_t mine;
+    uint64_t now_ns = clock_mono_ns();
+    if (sched_getaffinity(0, sizeof mine, &mine) != 0 ||
+        (double)others < GAUGES_PROGRAMS_FROM * 1000 * CPU_COUNT(&mine)) {
+        programs_forget(&looking->programs);
+        stats_set(STATS_machine_processors_database, 0);
+        return;
+    }
+    if (now_ns < looking->next_ns) {
+        return;
+    }
+    own_processes(supervisor, own);
+    const struct programs_ask ask = {.folder = "/proc",
+                                     .processors = &mine,
+                                     .own = own,
+                                     .database_here = database->postgres && !database->away,
+                                     .now_ns = now_ns};
+    if (programs_look(&looking->programs, &ask, &use)) {
+        stats_set(STATS_machine_processors_database, use.database);
+        say_busiest(supervisor, &use, now_ns);
+    }
+    looking->next_ns = now_ns + PROGRAMS_REST * (clock_mono_ns() - now_ns); // on a machine with thousands
+}
+
+// ---- the machine ----
+
 // A child that ended takes its time with it: then the figures of before stand.
 static void show_processors(struct supervisor *supervisor)
 {
@@ -48,7 +117,9 @@ static void show_processors(struct supervisor *supervisor)
         now.ticks.stolen >= before->ticks.stolen) {
         uint64_t tick_ns = 1000000000U / (uint64_t)sysconf(_SC_CLK_TCK);
         uint64_t busy_ns = (now.ticks.busy - before->ticks.busy) * tick_ns;
-        stats_set(STATS_machine_processors_others, busy_ns > own_ns ? share(busy_ns - own_ns, passed_ns) : 0);
+        uint64_t others = busy_ns > own_ns ? share(busy_ns - own_ns, passed_ns) : 0;
+        stats_set(STATS_machine_processors_others, others);
+        show_programs(supervisor, others);
         stats_set(STATS_machine_processors_stolen,
                   share((now.ticks.stolen - before->ticks.stolen) * tick_ns, passed_ns));
     }

@@ -7,7 +7,10 @@
 #ifndef SUPERVISOR_GAUGES_H
 #define SUPERVISOR_GAUGES_H
 
-#include "supervisor/proc.h"
+#include "supervisor/programs.h"
+
+// Who uses the processors is looked at while others than stayd use so much of those that it may use.
+#define GAUGES_PROGRAMS_FROM 0.3
 
 enum { GAUGES_MACHINE_MS = 500, GAUGES_CHILDREN_MS = 1000 };
 
@@ -16,6 +19,12 @@ struct gauges {
     uint64_t spent_ns; // processor time of all of stayd until then
     struct proc_ticks ticks;
     bool has_ticks;
+};
+
+struct gauges_programs {
+    struct programs programs;
+    uint64_t next_ns, said_ns;
+    char said[PROC_NAME_SIZE];
 };
 
 struct supervisor;

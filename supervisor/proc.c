@@ -108,6 +108,35 @@ bool proc_status_parse(struct view text, struct proc_status *status)
     return known;
 }
 
+// "PID (NAME) STATE ..."; a name may have blanks and brackets of its own.
+bool proc_process_parse(struct view text, struct proc_process *process)
+{
+    enum { USER = 14, SYSTEM = 15, STARTED = 22, PROCESSOR = 39, FIELDS };
+    uint64_t pid, field[FIELDS] = {0};
+    size_t end = text.size;
+    struct view rest = text;
+    while (end > 0 && text.data[end - 1] != ')') {
+        end--;
+    }
+    bool has_pid = view_to_u64(view_cut(&rest, ' '), &pid) && pid > 0 && pid <= INT32_MAX;
+    size_t begin = text.size - rest.size;
+    if (!has_pid || end < begin + 2 || text.data[begin] != '(') {
+        return false;
+    }
+    *process = (struct proc_process){.pid = (int)pid};
+    struct view name = view_first(view_from(text, begin + 1), end - 1 - (begin + 1));
+    memcpy(process->name, name.data, name.size < PROC_NAME_SIZE ? name.size : PROC_NAME_SIZE - 1);
+    rest = view_from(text, end);
+    (void)view_cut(&rest, ' ');
+    for (unsigned i = 3; i < FIELDS && rest.size > 0; i++) {
+        (void)view_to_u64(view_cut(&rest, ' '), &field[i]); // what is negative is none of ours
+    }
+    process->ticks = field[USER] + field[SYSTEM];
+    process->started = field[STARTED];
+    process->processor = field[PROCESSOR] <= UINT32_MAX ? (unsigned)field[PROCESSOR] : 0;
+    return field[STARTED] > 0 || process->pid == 1;
+}
+
 uint64_t proc_descriptors_limit_parse(struct view text)
 {
     uint64_t limit;

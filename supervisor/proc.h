@@ -28,6 +28,17 @@ struct proc_status {
 };
 [[nodiscard]] bool proc_status_parse(struct view text, struct proc_status *status);
 
+// /proc/PID/stat: one process, all of its threads together.
+enum { PROC_NAME_SIZE = 16 };
+struct proc_process {
+    int pid;
+    char name[PROC_NAME_SIZE]; // any bytes: a process chooses its own
+    uint64_t ticks;            // of processors, user and system
+    uint64_t started;          // ticks after the machine
+    unsigned processor;        // it ran there last
+};
+[[nodiscard]] bool proc_process_parse(struct view text, struct proc_process *process);
+
 // /proc/PID/limits: the soft limit of open files; 0 when it is not there.
 uint64_t proc_descriptors_limit_parse(struct view text);
 

@@ -80,6 +80,7 @@ struct supervisor {
     struct slices slices;
     struct sizing_follow sizing;
     struct gauges gauges;
+    struct gauges_programs programs;
     struct events events;
     struct folders folders;
     struct spawn spawn;

@@ -28,6 +28,7 @@ static const char *const kind_names[WIRE_EVENT_END] = {
     [WIRE_EVENT_SHARE_SHRUNK] = "share_shrunk",
     [WIRE_EVENT_SHARE_RESTORED] = "share_restored",
     [WIRE_EVENT_MISMATCH] = "mismatch",
+    [WIRE_EVENT_PROGRAM_BUSY] = "program_busy",
 };
 
 const char *event_kind_name(unsigned kind)

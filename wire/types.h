@@ -165,6 +165,9 @@ enum wire_event_kind {
     WIRE_EVENT_SHARE_SHRUNK,   // name: operation or class; a: its share in thousandths
     WIRE_EVENT_SHARE_RESTORED, // name
     WIRE_EVENT_MISMATCH,       // a: count; text: owner, generation or epoch
+    WIRE_EVENT_PROGRAM_BUSY, // the program that uses the processors most, stayd and databases apart; name; a:
+                             // thousandths of a processor, b: the busiest of its processes; text: "3
+                             // processes" where it has more
     WIRE_EVENT_END
 };
 
