@@ -86,6 +86,9 @@ void advice_details(const struct scene *scene, struct verdict_cause *said)
     case CAUSE_failover:
         detail(said, "host", scene->text_host);
         break;
+    case CAUSE_cpu_taken:
+        detail(said, "program", scene->text_program);
+        break;
     case CAUSE_own_change:
         detail(said, "change", scene->text_change);
         break;
@@ -210,6 +213,9 @@ void advice_to_do(const struct scene *scene, const struct verdict_cause *said, s
         to_do_statement(scene, verdict);
     } else if (said->cause == CAUSE_lock_held) {
         to_do_lock(scene, verdict);
+    } else if (said->cause == CAUSE_cpu_taken && scene->program != NULL) {
+        to_do(verdict, "See what the program that uses most of them is.", "ps -fp %llu",
+              (unsigned long long)scene->program->b);
     }
     for (size_t i = 0; i < sizeof advices / sizeof advices[0]; i++) {
         if (advices[i].cause == said->cause) {

@@ -77,26 +77,28 @@
 #define DESCRIPTORS_FULL          0.90
 
 // ---- the scene of a diagnosis (watch/scene.c) -----------------------------------------------------------
-#define BEFORE_MS          30000 // what was usual: so long before the onset,
-#define BEFORE_GAP_MS      400   // without the last moments, as the onset may be a little late
-#define SHORTLY_MS         12000 // arrivals are compared with shorter ago, as they come in waves
-#define NOW_MIN_MS         300
-#define NOW_MAX_MS         2000
-#define UNHEARD_MS         2000 // then a trivial statement that is not answered says nothing more
-#define DOWN_SHOWS_MS      1000 // what the store says of its database, its counters show by then
-#define WAY_MAX_MS         5000
-#define NOW_RATES_MIN_MS   1000 // rates need longer than times to be told from chance
-#define JUMP_MS            600  // a step in arrivals shows within so long
-#define JUMP_SIGMAS        3.3  // beyond chance, as many moments are looked at
-#define SOURCES_LATE_MS    1300
-#define JUMP_BEFORE_MS     1500
-#define JUMP_BACK_MS       60000
-#define HEAVY_SOURCE_RATE  4.0 // a second: people are slower, and chance makes no 8 of 40 look so
-#define FACT_BEFORE_MS     3000
-#define FACT_FRESH_MS      8000
-#define OWN_CHANGE_MS      120000
-#define OWN_CHANGE_LATE_MS 3000 // chance may put an onset so early
-#define OWN_START_AFTER_MS 2500 // a start is only blamed when nothing else has shown by then
+#define BEFORE_MS           30000 // what was usual: so long before the onset,
+#define BEFORE_GAP_MS       400   // without the last moments, as the onset may be a little late
+#define SHORTLY_MS          12000 // arrivals are compared with shorter ago, as they come in waves
+#define NOW_MIN_MS          300
+#define NOW_MAX_MS          2000
+#define UNHEARD_MS          2000 // then a trivial statement that is not answered says nothing more
+#define DOWN_SHOWS_MS       1000 // what the store says of its database, its counters show by then
+#define WAY_MAX_MS          5000
+#define NOW_RATES_MIN_MS    1000 // rates need longer than times to be told from chance
+#define JUMP_MS             600  // a step in arrivals shows within so long
+#define JUMP_SIGMAS         3.3  // beyond chance, as many moments are looked at
+#define GUESSES_DECIDED_MIN 10   // log-ins that tell something of those that were not decided
+#define SOURCES_LATE_MS     1300
+#define JUMP_BEFORE_MS      1500
+#define JUMP_BACK_MS        60000
+#define HEAVY_SOURCE_RATE   4.0 // a second: people are slower, and chance makes no 8 of 40 look so
+#define FACT_BEFORE_MS      3000
+#define FACT_FRESH_MS       8000
+#define PROGRAM_FRESH_MS    8000 // said every 5 s
+#define OWN_CHANGE_MS       120000
+#define OWN_CHANGE_LATE_MS  3000 // chance may put an onset so early
+#define OWN_START_AFTER_MS  2500 // a start is only blamed when nothing else has shown by then
 
 // ---- the diagnosis (watch/diagnosis.c)
 // ---------------------------------------------------------------------

@@ -84,9 +84,10 @@ static bool it_waits_for_a_processor(const struct cause_link *link)
            link->scene->others_more >= CPU_OTHERS_TIMES * link->scene->at_work;
 }
 
+// Once the database's own use is known, and left out, what others take is not the statement's.
 static bool it_takes_them(const struct cause_link *link)
 {
-    return !it_waits_for_a_processor(link);
+    return !it_waits_for_a_processor(link) && link->scene->program == NULL;
 }
 
 static bool disk_waits_for_a_processor(const struct cause_link *link)

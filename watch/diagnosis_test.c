@@ -163,6 +163,7 @@ static const struct {
     {CAUSE_process_crashing, CAUSE_database_down},
     {CAUSE_own_change, CAUSE_process_crashing},
     {CAUSE_credential_stuffing, CAUSE_database_network},
+    {CAUSE_slow_statement, CAUSE_cpu_taken},
 };
 
 static struct result run_pair(unsigned pair, uint64_t seed)

@@ -58,6 +58,13 @@ static bool say_database(const struct line *line, const struct fact *fact)
         say(line, "A lock on %s is held for %s by backend %llu: %.300s", fact->name, span,
             (unsigned long long)fact->b, fact->text);
         return true;
+    case WIRE_EVENT_PROGRAM_BUSY:
+        if (fact->a < 500) { // thousandths of a processor
+            return false;
+        }
+        say(line, "Another program keeps processors busy: %s (process %llu).", fact->name,
+            (unsigned long long)fact->b);
+        return true;
     case WIRE_EVENT_LOCK_GONE:
         say(line, "The lock on %s is gone.", fact->name);
         return true;

@@ -148,6 +148,17 @@ static double heavy_of(const double *value, double arrivals)
     return share * arrivals / 8 >= HEAVY_SOURCE_RATE ? share * 100 : 0;
 }
 
+// Log-ins that are wrong. Where few are decided, as the database or hashing is slow, those sent away are
+// taken to be like them.
+static double guesses_of(const double *value, double window_s)
+{
+    double wrong = value[SIGNAL_guesses_refused] + value[SIGNAL_guesses_throttled];
+    double decided = wrong + known_or(value[SIGNAL_logins_granted], 0);
+    double arrived = known_or(value[SIGNAL_logins_arrived], 0);
+    bool sample = decided * window_s >= GUESSES_DECIDED_MIN;
+    return sample && arrived > decided ? arrived * wrong / decided : wrong;
+}
+
 static void take_load(struct scene *scene)
 {
     double now[SIGNAL_COUNT];
@@ -166,10 +177,13 @@ static void take_load(struct scene *scene)
         scene->now_ms - scene->detected->onset_ms < SOURCES_LATE_MS || scene->jumped_ms_ago < SOURCES_LATE_MS;
     set(scene, FIGURE_heavy, stale ? SERIES_UNKNOWN : heavy, was_heavy);
     set(scene, FIGURE_heavy_rate, heavy * arrive / 100, was_heavy * arrived / 100);
-    double wrong = now[SIGNAL_guesses_refused] + now[SIGNAL_guesses_throttled];
-    set(scene, FIGURE_guesses, wrong, before[SIGNAL_guesses_refused] + before[SIGNAL_guesses_throttled]);
-    double decided = wrong + now[SIGNAL_logins_granted];
-    set(scene, FIGURE_guess_share, decided > 0 ? 100 * wrong / decided : 0, SERIES_UNKNOWN);
+    double window_s = fmax(NOW_RATES_MIN_MS, scene->now.from_ms_ago) / 1000;
+    double wrong = guesses_of(now, window_s), was_wrong = guesses_of(before, (double)SHORTLY_MS / 1000);
+    double more = known_or(now[SIGNAL_logins_arrived], 0) - known_or(before[SIGNAL_logins_arrived], 0);
+    double more_wrong = wrong - known_or(was_wrong, 0);
+    set(scene, FIGURE_guesses, wrong, was_wrong);
+    set(scene, FIGURE_guess_share, more_wrong > 0 ? 100 * more_wrong / fmax(more, more_wrong) : 0,
+        SERIES_UNKNOWN);
 }
 
 // ---- hashing and processors ------------------------------------------------------------------------------
@@ -189,7 +203,11 @@ static double felt(const struct scene *scene)
 static void take_processors(struct scene *scene)
 {
     double limit = now_of(scene, SIGNAL_processors_limit);
-    double now = now_of(scene, SIGNAL_processors_others) + now_of(scene, SIGNAL_processors_stolen);
+    // It becomes known a second after much is used: the newest look counts.
+    double database =
+        known_or(series_value(scene->series, SIGNAL_processors_database, (struct window){600, 0}), 0);
+    double others = now_of(scene, SIGNAL_processors_others);
+    double now = fmax(0, others - database) + now_of(scene, SIGNAL_processors_stolen);
     double before =
         scene->baseline->signal[SIGNAL_processors_others] + scene->baseline->signal[SIGNAL_processors_stolen];
     scene->others_more = (now - before) / 1000;
@@ -462,6 +480,8 @@ void scene_take(struct scene *scene, const struct series *series, const struct f
                                                    : (uint32_t)lasted;
     scene->lock = facts_standing(facts, WIRE_EVENT_LOCK_HELD, WIRE_EVENT_LOCK_GONE, since);
     scene->slow = facts_last(facts, WIRE_EVENT_STATEMENT_SLOW, shortly_before_onset(scene));
+    scene->program =
+        facts_last(facts, WIRE_EVENT_PROGRAM_BUSY, now_ms > PROGRAM_FRESH_MS ? now_ms - PROGRAM_FRESH_MS : 0);
     scene->moved = moved_elsewhere(scene);
     scene->change = own_change(scene);
     take_signals(scene);

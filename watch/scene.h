@@ -42,10 +42,11 @@ struct scene {
     double at_work;         // how many of it, on the average: so many processors it can use
     double others_more;     // processors that others than stayd use more than before
     const struct fact *lock, *death, *change, *moved, *slow, *down;
+    const struct fact *program;        // that uses the processors most; NULL: not known
     int process_hung, process_leaking; // in the series; -1: none
     char text_operation[SCENE_NAME_SIZE], text_leak[SCENE_NAME_SIZE], text_hung[SCENE_NAME_SIZE],
         text_died[SCENE_NAME_SIZE], text_lock[SCENE_NAME_SIZE], text_host[SCENE_NAME_SIZE],
-        text_free[SCENE_NAME_SIZE], text_change[SCENE_NAME_SIZE];
+        text_free[SCENE_NAME_SIZE], text_change[SCENE_NAME_SIZE], text_program[SCENE_NAME_SIZE];
 };
 
 const char *figure_unit(enum figure_id figure);

@@ -107,6 +107,18 @@ static void name_change(struct scene *scene)
     }
 }
 
+static void name_program(struct scene *scene)
+{
+    const struct fact *fact = scene->program;
+    if (fact == NULL) {
+        name(&scene->text_program, "not known, as stayd may not look at other processes here");
+    } else {
+        name(&scene->text_program, "%.40s with %.1f processors (%s%sprocess %llu)", fact->name,
+             (double)fact->a / 1000, fact->text, fact->text[0] == '\0' ? "" : ", mostly ",
+             (unsigned long long)fact->b);
+    }
+}
+
 void scene_name(struct scene *scene)
 {
     char space[32] = "–";
@@ -126,6 +138,7 @@ void scene_name(struct scene *scene)
         name_change(scene);
     }
     name_lock(scene);
+    name_program(scene);
     name(&scene->text_host, "%.80s", scene->moved == NULL ? "" : scene->moved->name);
     if (!isnan(bytes)) {
         snprintf(space, sizeof(space), bytes >= 1e9 ? "%.1f GB" : "%.1f MB",
@@ -156,9 +169,11 @@ static const char *word(const struct scene *scene, struct view key)
     const struct {
         const char *key, *text;
     } words[] = {
-        {"operation", scene->text_operation}, {"leak", scene->text_leak},     {"hung", scene->text_hung},
-        {"died", scene->text_died},           {"lock", scene->text_lock},     {"host", scene->text_host},
+        {"operation", scene->text_operation}, {"leak", scene->text_leak},
+        {"hung", scene->text_hung},           {"died", scene->text_died},
+        {"lock", scene->text_lock},           {"host", scene->text_host},
         {"free", scene->text_free},           {"change", scene->text_change},
+        {"program", scene->text_program},
     };
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
         if (view_equal(key, view_of_cstr(words[i].key))) {

@@ -8,6 +8,8 @@
 //    the real processes would tell.
 #include "watch/testing/model.h"
 
+#include "watch/testing/model_parts.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -76,12 +78,12 @@ static struct stats_page *page(struct model *model, enum stats_role role, uint16
     return made;
 }
 
-static void add(struct stats_page *to, enum stats_counter counter, double by)
+void model_add(struct stats_page *to, enum stats_counter counter, double by)
 {
     to->counter[counter] += (uint64_t)fmax(0, by + 0.5);
 }
 
-static void put(struct stats_page *to, enum stats_counter gauge, double value)
+void model_put(struct stats_page *to, enum stats_counter gauge, double value)
 {
     to->counter[gauge] = (uint64_t)fmax(0, value);
 }
@@ -96,7 +98,7 @@ static void spend(struct stats_page *to, enum stats_histogram which, double coun
     }
 }
 
-static void answer(struct model *model, enum stats_class class, enum stats_answer how, double count)
+void model_answer(struct model *model, enum stats_class class, enum stats_answer how, double count)
 {
     model->front[next(model) % MODEL_FRONTS]->request[class][how] += (uint64_t)(count + 0.5);
 }
@@ -182,210 +184,6 @@ void model_tell(struct model *model, struct wire_event event, const char *name, 
               (struct watched_now){.mono_ns = model->mono_ms * 1000000u, .wall_ms = model->wall_ms});
 }
 
-// ---- faults ----------------------------------------------------------------------------------------------
-
-// What a tenth of a second looks like, after the faults.
-struct moment {
-    struct model_load load;
-    double hold_ms[MODEL_OPERATIONS];
-    double hash_ms, workers, connections, way_ms, server_ms, sync_ms, others, check_ms, pressure;
-    double stall_ms; // before the server gets to what it was asked
-    double heavy;    // share of the busiest sources, 0 to 1
-    double wrong;    // of log-ins, that are guesses, a second
-    bool gone, locked, hung, silent_database;
-    double miss_share, no_room;
-};
-
-static double mixed(double mild, double hard, double strength) // geometric
-{
-    return mild * pow(hard / mild, strength);
-}
-
-static void apply_database(struct model *model, struct moment *moment, struct model_strike *strike,
-                           double at_s)
-{
-    double s = strike->strength;
-    switch ((unsigned)strike->fault) {
-    case MODEL_slow_statement:
-        moment->hold_ms[next(model) == 0 ? 0 : 0] *= mixed(25, 400, s);
-        moment->others += 300 + 600 * s;
-        if (at_s > 1.5 && strike->said++ == 0) {
-            model_tell(model, (struct wire_event){.kind = WIRE_EVENT_STATEMENT_SLOW, .a = 80000, .b = 400},
-                       "account_by_name", "Seq Scan on accounts",
-                       "CREATE UNIQUE INDEX CONCURRENTLY accounts_name ON accounts (name)");
-        }
-        break;
-    case MODEL_lock_held:
-        moment->locked = true;
-        if (at_s > 0.4 && model->mono_ms >= strike->next_ms) {
-            strike->next_ms = model->mono_ms + 1500;
-            model_tell(
-                model,
-                (struct wire_event){.kind = WIRE_EVENT_LOCK_HELD, .a = (uint64_t)(at_s * 1000), .b = 4711},
-                "accounts", "psql: LOCK TABLE accounts", "");
-        }
-        break;
-    case MODEL_database_down:
-        moment->gone = true;
-        if (at_s > 0.2 && strike->said++ == 0) {
-            model_tell(model, (struct wire_event){.kind = WIRE_EVENT_DATABASE_DOWN}, "", "connection refused",
-                       "");
-        }
-        break;
-    case MODEL_failover:
-        moment->gone = at_s < 1.5 + 3 * s;
-        if (at_s > 0.2 && strike->said == 0) {
-            strike->said++;
-            model_tell(model, (struct wire_event){.kind = WIRE_EVENT_DATABASE_DOWN}, "",
-                       "terminating connection", "");
-        }
-        if (!moment->gone && strike->said == 1) {
-            strike->said++;
-            model_tell(model, (struct wire_event){.kind = WIRE_EVENT_DATABASE_UP, .a = 3000}, "", "", "");
-            model_tell(model, (struct wire_event){.kind = WIRE_EVENT_DATABASE_MOVED}, "db2",
-                       "another server answers: db2:5432", "");
-        }
-        break;
-    case MODEL_database_slow:
-        for (unsigned i = 0; i < MODEL_OPERATIONS; i++) {
-            moment->hold_ms[i] *= mixed(8, 60, s) * model_uniform(model, 0.8, 1.25);
-        }
-        moment->server_ms *= mixed(8, 60, s);
-        moment->stall_ms = mixed(3, 30, s);
-        break;
-    case MODEL_database_network:
-        moment->way_ms += mixed(12, 150, s) * model_uniform(model, 0.8, 1.2);
-        break;
-    case MODEL_disk_slow:
-        moment->sync_ms += mixed(30, 300, s);
-        break;
-    case MODEL_pool_small:
-        moment->connections = 1;
-        break;
-    default:
-        break;
-    }
-}
-
-static void apply_load(struct model *model, struct moment *moment, struct model_strike *strike, double at_s)
-{
-    double s = strike->strength, more;
-    switch ((unsigned)strike->fault) {
-    case MODEL_login_spike:
-        more = mixed(3, 10, s);
-        moment->load.logins *= more;
-        moment->load.sources *= more;
-        break;
-    case MODEL_flood:
-        more = mixed(60, 800, s) + 2 * moment->load.logins;
-        moment->load.logins += more;
-        moment->wrong += more;
-        moment->heavy = more / (more + moment->load.logins + moment->load.changes);
-        moment->heavy = fmax(moment->heavy, 0.6);
-        break;
-    case MODEL_credential_stuffing:
-        more = mixed(15, 150, s) + moment->load.logins;
-        moment->load.logins += more;
-        moment->wrong += more;
-        moment->load.sources += 20 * more;
-        break;
-    case MODEL_hashing_saturated:
-        moment->load.logins *= 1 + at_s * (0.010 + 0.012 * s);
-        break;
-    case MODEL_cpu_taken:
-        moment->hash_ms *= mixed(1.8, 4, s);
-        moment->check_ms *= mixed(1.5, 6, s);
-        moment->others = 1200 + 800 * s;
-        moment->pressure = 0.6;
-        for (unsigned i = 0; i < MODEL_OPERATIONS; i++) {
-            moment->hold_ms[i] *= mixed(1.2, 3, s);
-        }
-        moment->workers *= 0.7;
-        break;
-    case MODEL_own_change:
-        if (strike->said++ == 0) {
-            model_tell(model, (struct wire_event){.kind = WIRE_EVENT_CONFIG_CHANGED}, "", "password_time",
-                       "");
-        }
-        moment->hash_ms *= at_s > 1 ? mixed(5, 12, s) : 1;
-        break;
-    default:
-        break;
-    }
-}
-
-static void apply_process(struct model *model, struct moment *moment, struct model_strike *strike,
-                          double at_s)
-{
-    double s = strike->strength;
-    bool due = model->mono_ms >= strike->next_ms;
-    switch ((unsigned)strike->fault) {
-    case MODEL_process_crashing:
-        if (due) {
-            strike->next_ms = model->mono_ms + (uint64_t)mixed(2500, 600, s);
-            answer(model, STATS_CLASS_check, STATS_ANSWER_closed, 3);
-            model_tell(model,
-                       (struct wire_event){.kind = WIRE_EVENT_PROCESS_DIED,
-                                           .role = STATS_ROLE_front,
-                                           .a = WIRE_EVENT_CRASHED,
-                                           .b = 11},
-                       "login", "SIGSEGV", "");
-            model_tell(model,
-                       (struct wire_event){.kind = WIRE_EVENT_PROCESS_STARTED, .role = STATS_ROLE_front}, "",
-                       "", "");
-        }
-        break;
-    case MODEL_process_leaking:
-        model->memory_front += mixed(2, 12, s) / 10;
-        break;
-    case MODEL_process_hung:
-        moment->hung = at_s < 3.4;
-        if (at_s >= 3 && strike->said++ == 0) {
-            model_tell(
-                model,
-                (struct wire_event){.kind = WIRE_EVENT_PROCESS_HUNG, .role = STATS_ROLE_core, .a = 3000}, "",
-                "", "");
-            model_tell(model,
-                       (struct wire_event){.kind = WIRE_EVENT_PROCESS_DIED,
-                                           .role = STATS_ROLE_core,
-                                           .a = WIRE_EVENT_WAS_HUNG,
-                                           .b = 6},
-                       "", "", "");
-        }
-        break;
-    case MODEL_session_mismatch:
-        if (due) {
-            strike->next_ms = model->mono_ms + (uint64_t)mixed(1500, 150, s);
-            add(model->front[0], STATS_table_mismatches, 1);
-        }
-        break;
-    case MODEL_clock_jump:
-        if (strike->said++ == 0) {
-            model->wall_ms += (uint64_t)(int64_t)(mixed(5, 90000, s) * (next(model) % 2 == 0 ? 1000 : -1000));
-        }
-        moment->miss_share = fmax(moment->miss_share, 0.3 * s * fmax(0, 1 - at_s / 20));
-        break;
-    case MODEL_disk_full:
-        if (due) {
-            strike->next_ms = model->mono_ms + 2000;
-            model_tell(model, (struct wire_event){.kind = WIRE_EVENT_DISK_FULL}, "", "no space left", "");
-        }
-        put(model->supervisor, STATS_disk_free_bytes, 100000);
-        moment->silent_database = true; // changes are refused
-        break;
-    case MODEL_cache_small:
-        moment->miss_share = fmax(moment->miss_share, mixed(0.25, 0.7, s));
-        moment->no_room = moment->load.checks * moment->miss_share;
-        model->sessions = model->sessions_room;
-        break;
-    case MODEL_cold_start:
-        moment->miss_share = fmax(moment->miss_share, fmax(0.2, (0.6 + 0.4 * s) * fmax(0, 1 - at_s / 60)));
-        break;
-    default:
-        break;
-    }
-}
-
 // ---- one tenth of a second -------------------------------------------------------------------------------
 
 static void before_faults(struct model *model, struct moment *moment)
@@ -416,36 +214,39 @@ static void take_others(struct model *model, const struct moment *moment)
 {
     bool second = model->mono_ms % 1000 < TICK_MS;
     for (unsigned i = 0; i < MODEL_FRONTS; i++) {
-        put(model->front[i], STATS_heartbeat_ms, (double)(model->mono_ms - model->mono_ms % 250));
-        put(model->front[i], STATS_connections_open, 400);
+        model_put(model->front[i], STATS_heartbeat_ms, (double)(model->mono_ms - model->mono_ms % 250));
+        model_put(model->front[i], STATS_connections_open, 400);
         if (second) {
             double all =
                 (moment->load.logins + moment->load.changes + moment->miss_share * moment->load.checks) /
                 MODEL_FRONTS;
-            put(model->front[i], STATS_sources_distinct, fmin(all, moment->load.sources));
+            model_put(model->front[i], STATS_sources_distinct, fmin(all, moment->load.sources));
             double busiest = fmax(8 / fmax(8, fmin(all * MODEL_FRONTS, moment->load.sources)), moment->heavy);
             struct stats_crowd *crowd = &model->front[i]->crowd[0]; // the busiest, as one; in thousandths
             crowd->total = (uint64_t)(1000 * all);
             crowd->heaviest[0].hash = 1;
             crowd->heaviest[0].count = (uint64_t)(1000 * all * busiest);
-            put(model->front[i], STATS_process_memory_bytes, (i == 0 ? model->memory_front : 40) * 1048576);
+            model_put(model->front[i], STATS_process_memory_bytes,
+                      (i == 0 ? model->memory_front : 40) * 1048576);
         }
     }
     if (!moment->hung) {
-        put(model->core, STATS_heartbeat_ms, (double)(model->mono_ms - model->mono_ms % 250));
+        model_put(model->core, STATS_heartbeat_ms, (double)(model->mono_ms - model->mono_ms % 250));
     }
-    put(model->store, STATS_heartbeat_ms, (double)(model->mono_ms - model->mono_ms % 250));
-    put(model->hash, STATS_heartbeat_ms, (double)(model->mono_ms - model->mono_ms % 250));
-    put(model->core, STATS_process_memory_bytes, 90e6 + model->sessions * 64);
-    put(model->core, STATS_cache_sessions_entries, model->sessions);
-    put(model->core, STATS_cache_sessions_capacity, model->sessions_room);
-    add(model->core, STATS_sessions_no_room, moment->no_room / 10);
+    model_put(model->store, STATS_heartbeat_ms, (double)(model->mono_ms - model->mono_ms % 250));
+    model_put(model->hash, STATS_heartbeat_ms, (double)(model->mono_ms - model->mono_ms % 250));
+    model_put(model->core, STATS_process_memory_bytes, 90e6 + model->sessions * 64);
+    model_put(model->core, STATS_cache_sessions_entries, model->sessions);
+    model_put(model->core, STATS_cache_sessions_capacity, model->sessions_room);
+    model_add(model->core, STATS_sessions_no_room, moment->no_room / 10);
     if (second) {
-        put(model->supervisor, STATS_machine_processors_limit, 2000);
-        put(model->supervisor, STATS_machine_processors_others, moment->others);
-        add(model->supervisor, STATS_machine_pressure_cpu_us, moment->pressure * 1e6);
+        model_put(model->supervisor, STATS_machine_processors_limit, 2000);
+        model_put(model->supervisor, STATS_machine_processors_others, moment->others);
+        model_put(model->supervisor, STATS_machine_processors_database,
+                  moment->others > 600 ? moment->others_database : 0);
+        model_add(model->supervisor, STATS_machine_pressure_cpu_us, moment->pressure * 1e6);
     }
-    put(model->supervisor, STATS_disk_size_bytes, 1e11);
+    model_put(model->supervisor, STATS_disk_size_bytes, 1e11);
 }
 
 // Through a queue: how many of those who come are served, and what each waits.
@@ -479,36 +280,36 @@ static double run_database(struct model *model, const struct moment *moment, con
     *each_ms = count > 0 ? work / count : 0;
     for (unsigned i = 0; i < MODEL_OPERATIONS; i++) {
         double done = floor(asked->count[i] * part + model_uniform(model, 0, 1));
-        add(model->store, STATS_statement_account_by_name + operations[i], done);
-        add(model->store, STATS_statement_hold_account_by_name + operations[i], done * hold[i] * 1000);
-        add(model->store, STATS_statement_wait_account_by_name + operations[i], done * *wait_ms * 1000);
+        model_add(model->store, STATS_statement_account_by_name + operations[i], done);
+        model_add(model->store, STATS_statement_hold_account_by_name + operations[i], done * hold[i] * 1000);
+        model_add(model->store, STATS_statement_wait_account_by_name + operations[i], done * *wait_ms * 1000);
         spend(model->store, STATS_TIME_stage_statement, done, hold[i]);
         spend(model->store, STATS_TIME_stage_pool_wait, done, *wait_ms + 0.01);
         if (writes[i]) {
-            add(model->store, STATS_store_syncs, done);
-            add(model->store, STATS_store_sync_us, done * moment->sync_ms * 1000);
+            model_add(model->store, STATS_store_syncs, done);
+            model_add(model->store, STATS_store_sync_us, done * moment->sync_ms * 1000);
         }
     }
-    put(model->store, STATS_pool_busy,
-        fmin(moment->connections, ceil((work + model->pool_backlog) / TICK_MS)));
-    add(model->store, STATS_gate_refused, count - taken);
+    model_put(model->store, STATS_pool_busy,
+              fmin(moment->connections, ceil((work + model->pool_backlog) / TICK_MS)));
+    model_add(model->store, STATS_gate_refused, count - taken);
     return part;
 }
 
 static void probe(struct model *model, const struct moment *moment)
 {
     if (model->mono_ms % 500 < TICK_MS && !moment->gone) {
-        add(model->store, STATS_database_probes, 1);
-        add(model->store, STATS_database_probe_us,
-            1000 * (moment->way_ms + moment->stall_ms + moment->server_ms));
-        add(model->store, STATS_database_back_us, 500 * (moment->way_ms - model->way_ms));
-        add(model->store, STATS_database_server_us, 1000 * moment->server_ms);
+        model_add(model->store, STATS_database_probes, 1);
+        model_add(model->store, STATS_database_probe_us,
+                  1000 * (moment->way_ms + moment->stall_ms + moment->server_ms));
+        model_add(model->store, STATS_database_back_us, 500 * (moment->way_ms - model->way_ms));
+        model_add(model->store, STATS_database_server_us, 1000 * moment->server_ms);
     }
-    put(model->store, STATS_store_available, !moment->gone);
-    put(model->store, STATS_pool_breaker_open, moment->gone);
-    put(model->store, STATS_pool_open, moment->gone ? 0 : moment->connections);
-    put(model->store, STATS_capacity_database_connections, moment->connections);
-    put(model->store, STATS_database_waiting_lock, moment->locked ? fmin(moment->connections, 3) : 0);
+    model_put(model->store, STATS_store_available, !moment->gone);
+    model_put(model->store, STATS_pool_breaker_open, moment->gone);
+    model_put(model->store, STATS_pool_open, moment->gone ? 0 : moment->connections);
+    model_put(model->store, STATS_capacity_database_connections, moment->connections);
+    model_put(model->store, STATS_database_waiting_lock, moment->locked ? fmin(moment->connections, 3) : 0);
 }
 
 static void take_logins(struct model *model, const struct moment *moment, double logins, double wrong)
@@ -523,42 +324,42 @@ static void take_logins(struct model *model, const struct moment *moment, double
     bool shut = moment->gone || moment->hung || moment->silent_database;
     double part = shut || moment->locked ? 0 : run_database(model, moment, &asked, &pool_wait_ms, &each_ms);
     double total = wait_ms + moment->hash_ms + 3 * (part > 0 ? pool_wait_ms + each_ms : 0) + 1;
-    add(front, STATS_logins_arrived, logins);
-    add(front, STATS_changes_arrived, rest);
-    add(front, STATS_lookups_arrived, misses);
-    add(front, STATS_table_misses, misses);
+    model_add(front, STATS_logins_arrived, logins);
+    model_add(front, STATS_changes_arrived, rest);
+    model_add(front, STATS_lookups_arrived, misses);
+    model_add(front, STATS_table_misses, misses);
     spend(model->hash, STATS_TIME_stage_hash, moment->hung ? 0 : hashed, moment->hash_ms);
     spend(model->hash, STATS_TIME_stage_hash_wait, moment->hung ? 0 : hashed, wait_ms + 0.02);
-    put(model->hash, STATS_hash_busy,
-        moment->hung
-            ? 0
-            : fmin(moment->workers, ceil((hashed * moment->hash_ms + model->hash_backlog) / TICK_MS)));
-    put(model->hash, STATS_hash_workers, moment->workers);
+    model_put(model->hash, STATS_hash_busy,
+              moment->hung
+                  ? 0
+                  : fmin(moment->workers, ceil((hashed * moment->hash_ms + model->hash_backlog) / TICK_MS)));
+    model_put(model->hash, STATS_hash_workers, moment->workers);
     if (moment->hung) {
         model->stuck += logins + rest + misses;
-        put(front, STATS_core_waiting, model->stuck);
+        model_put(front, STATS_core_waiting, model->stuck);
         return;
     }
-    put(model->front[0], STATS_core_waiting, 0);
-    put(model->front[1], STATS_core_waiting, 0);
+    model_put(model->front[0], STATS_core_waiting, 0);
+    model_put(model->front[1], STATS_core_waiting, 0);
     model->stuck = 0;
     double served = floor(hashed * part + 0.5), guesses = fmin(served, floor(wrong * part + 0.5));
-    answer(model, STATS_CLASS_login, STATS_ANSWER_2xx, served - guesses);
-    answer(model, STATS_CLASS_login, STATS_ANSWER_4xx, guesses);
-    answer(model, STATS_CLASS_login, STATS_ANSWER_503, logins - served);
-    add(front, STATS_logins_granted, served - guesses);
-    add(front, STATS_logins_refused, guesses);
+    model_answer(model, STATS_CLASS_login, STATS_ANSWER_2xx, served - guesses);
+    model_answer(model, STATS_CLASS_login, STATS_ANSWER_4xx, guesses);
+    model_answer(model, STATS_CLASS_login, STATS_ANSWER_503, logins - served);
+    model_add(front, STATS_logins_granted, served - guesses);
+    model_add(front, STATS_logins_refused, guesses);
     spend(front, STATS_TIME_login, served, total);
-    answer(model, STATS_CLASS_session, STATS_ANSWER_2xx, floor(rest * part + 0.5));
-    answer(model, STATS_CLASS_session, STATS_ANSWER_503, rest - floor(rest * part + 0.5));
+    model_answer(model, STATS_CLASS_session, STATS_ANSWER_2xx, floor(rest * part + 0.5));
+    model_answer(model, STATS_CLASS_session, STATS_ANSWER_503, rest - floor(rest * part + 0.5));
     spend(front, STATS_TIME_change, floor(rest * part), part > 0 ? pool_wait_ms + each_ms + 1 : 1);
-    answer(model, STATS_CLASS_check, STATS_ANSWER_503, floor(misses * (1 - part)));
+    model_answer(model, STATS_CLASS_check, STATS_ANSWER_503, floor(misses * (1 - part)));
     spend(front, STATS_TIME_check, floor(misses * part), part > 0 ? pool_wait_ms + each_ms : 1);
     spend(front, STATS_TIME_stage_statement, served, part > 0 ? 3 * each_ms : 0);
     spend(front, STATS_TIME_stage_gate_wait, served, part > 0 ? 3 * pool_wait_ms : 0);
     spend(front, STATS_TIME_stage_hash, served, moment->hash_ms);
     spend(front, STATS_TIME_stage_hash_wait, served, wait_ms);
-    put(model->core, STATS_guess_accounts, moment->wrong * 8);
+    model_put(model->core, STATS_guess_accounts, moment->wrong * 8);
 }
 
 void model_tick(struct model *model)
@@ -567,14 +368,11 @@ void model_tick(struct model *model)
     model->mono_ms += TICK_MS;
     model->wall_ms += TICK_MS;
     before_faults(model, &moment);
-    put(model->supervisor, STATS_disk_free_bytes, 5e10);
+    model_put(model->supervisor, STATS_disk_free_bytes, 5e10);
     for (unsigned i = 0; i < model->strikes; i++) {
         struct model_strike *strike = &model->strike[i];
         if (model->mono_ms >= strike->from_ms && model->mono_ms < strike->until_ms) {
-            double at_s = (double)(model->mono_ms - strike->from_ms) / 1000;
-            apply_database(model, &moment, strike, at_s);
-            apply_load(model, &moment, strike, at_s);
-            apply_process(model, &moment, strike, at_s);
+            model_apply(model, &moment, strike);
         }
     }
     double wrong = poisson(model, moment.wrong / 10);
@@ -583,7 +381,7 @@ void model_tick(struct model *model)
     take_others(model, &moment);
     probe(model, &moment);
     take_logins(model, &moment, logins, wrong);
-    answer(model, STATS_CLASS_check, STATS_ANSWER_2xx, checks);
+    model_answer(model, STATS_CLASS_check, STATS_ANSWER_2xx, checks);
     spend(model->front[0], STATS_TIME_check, fmin(checks, 30), moment.check_ms);
     const struct watched_now now = {.mono_ns = model->mono_ms * 1000000u, .wall_ms = model->wall_ms};
     series_take(model->series, &model->watched, now);
