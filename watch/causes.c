@@ -60,9 +60,22 @@ static bool store_does_not_say_so(const struct cause_link *link)
     return link->scene->down == NULL;
 }
 
+// Of the episode, not of the moment: a slow statement that nobody runs just now is as slow as it was.
 static double risen(const struct cause_link *link, enum figure_id figure)
 {
-    return link->scene->figure[figure].now - link->scene->figure[figure].before;
+    const struct figure *now = &link->scene->figure[figure];
+    return isnan(link->rise[figure]) ? now->now - now->before : link->rise[figure];
+}
+
+// A network that was seen to be bad before, while the database still answered, is why it seems gone.
+static bool was_bad_before(const struct cause_link *link)
+{
+    return link->first_ms + WAY_BEFORE_MS <= link->other_first_ms;
+}
+
+static bool was_not_bad_before(const struct cause_link *link)
+{
+    return !(link->other_first_ms + WAY_BEFORE_MS <= link->first_ms);
 }
 
 // A statement goes there and back once or a few times. A long way makes it slow; one that burns the

@@ -19,7 +19,10 @@ struct cause_need {
 struct cause_link {
     const struct scene *scene;
     enum cause cause, other;
-    double weight, other_weight; // of each, as the diagnosis has it
+    double weight, other_weight;       // of each, as the diagnosis has it
+    uint64_t first_ms, other_first_ms; // when each held first
+    const double
+        *rise; // [FIGURE_COUNT]: by how much a figure rose, on average while the cause that goes by it held
 };
 typedef bool cause_condition(const struct cause_link *link);
 

@@ -41,6 +41,8 @@ struct diagnosis {
     struct scene scene;
     struct baseline baseline;
     struct standing standing[CAUSE_unknown];
+    double rise[FIGURE_COUNT]; // see struct cause_link
+    unsigned rises[FIGURE_COUNT];
     uint64_t episode, looked_ms, judged_ms;
     enum cause named[VERDICT_CAUSES_MAX];
     unsigned named_count;
@@ -79,6 +81,20 @@ static bool established(const struct diagnosis *diagnosis, unsigned cause)
     return standing->held_ms >= ESTABLISHED_MS && !passing;
 }
 
+static void note_rise(struct diagnosis *diagnosis, enum figure_id id)
+{
+    if (id == FIGURE_COUNT) {
+        return;
+    }
+    const struct figure *figure = &diagnosis->scene.figure[id];
+    double rise = figure->now - figure->before;
+    if (!isnan(rise)) {
+        unsigned count = ++diagnosis->rises[id];
+        double mean = diagnosis->rise[id];
+        diagnosis->rise[id] = count == 1 ? rise : mean + (rise - mean) / count;
+    }
+}
+
 static void judge_one(struct diagnosis *diagnosis, enum cause cause, uint64_t passed_ms)
 {
     struct standing *standing = &diagnosis->standing[cause];
@@ -91,6 +107,7 @@ static void judge_one(struct diagnosis *diagnosis, enum cause cause, uint64_t pa
         standing->held_ms += sure ? ESTABLISHED_MS : passed_ms;
         standing->last_ms = scene->now_ms;
         standing->weight = fmax(standing->weight, cause_weight(cause, scene));
+        note_rise(diagnosis, cause_rows[cause].weight);
     } else {
         scene_text(scene, fails->text, fails->figure, false, standing->because, sizeof(standing->because));
     }
@@ -134,7 +151,10 @@ static bool explains(const struct diagnosis *diagnosis, unsigned cause, unsigned
                                                .cause = (enum cause)cause,
                                                .other = (enum cause)other,
                                                .weight = diagnosis->standing[cause].weight,
-                                               .other_weight = diagnosis->standing[other].weight});
+                                               .other_weight = diagnosis->standing[other].weight,
+                                               .first_ms = diagnosis->standing[cause].first_ms,
+                                               .other_first_ms = diagnosis->standing[other].first_ms,
+                                               .rise = diagnosis->rise});
 }
 
 static void trace(struct diagnosis *diagnosis)
@@ -295,6 +315,10 @@ static void begin(struct diagnosis *diagnosis, const struct detected *detected)
     uint64_t number = verdict->number;
     *verdict = (struct verdict){.number = number + 1, .open = true, .episode = detected->episode};
     memset(diagnosis->standing, 0, sizeof(diagnosis->standing));
+    for (unsigned i = 0; i < FIGURE_COUNT; i++) {
+        diagnosis->rise[i] = SERIES_UNKNOWN;
+        diagnosis->rises[i] = 0;
+    }
     diagnosis->baseline.taken = false;
     diagnosis->named_count = 0;
     diagnosis->episode = detected->episode;

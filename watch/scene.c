@@ -480,8 +480,9 @@ void scene_take(struct scene *scene, const struct series *series, const struct f
                                                    : (uint32_t)lasted;
     scene->lock = facts_standing(facts, WIRE_EVENT_LOCK_HELD, WIRE_EVENT_LOCK_GONE, since);
     scene->slow = facts_last(facts, WIRE_EVENT_STATEMENT_SLOW, shortly_before_onset(scene));
-    scene->program =
-        facts_last(facts, WIRE_EVENT_PROGRAM_BUSY, now_ms > PROGRAM_FRESH_MS ? now_ms - PROGRAM_FRESH_MS : 0);
+    uint64_t fresh_ms = now_ms > PROGRAM_FRESH_MS ? now_ms - PROGRAM_FRESH_MS : 0;
+    uint64_t onset_ms = shortly_before_onset(scene);
+    scene->program = facts_last(facts, WIRE_EVENT_PROGRAM_BUSY, onset_ms < fresh_ms ? onset_ms : fresh_ms);
     scene->moved = moved_elsewhere(scene);
     scene->change = own_change(scene);
     take_signals(scene);
