@@ -86,6 +86,17 @@ static bool it_is_the_way(const struct cause_link *link)
     return risen(link, FIGURE_statement) <= WAY_TIMES * risen(link, FIGURE_way);
 }
 
+// The same of a slow disk, which a statement waits for once or a few times.
+static bool it_is_the_disk(const struct cause_link *link)
+{
+    return risen(link, FIGURE_statement) <= WAY_TIMES * risen(link, FIGURE_sync);
+}
+
+static bool it_is_not_the_disk(const struct cause_link *link)
+{
+    return !it_is_the_disk(link);
+}
+
 static bool it_takes_the_processors(const struct cause_link *link)
 {
     return !it_is_the_way(link) && risen(link, FIGURE_way) <= CPU_DELAYS_MS;

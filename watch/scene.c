@@ -87,8 +87,8 @@ static void take_signals(struct scene *scene)
 
 // ---- load ------------------------------------------------------------------------------------------------
 
-// Log-ins that arrive in the short time from `ago` on, less the most that came back after a refusal could be.
-static double novel_logins(const struct series *series, uint32_t ago)
+// The most log-ins that can be such as were sent away before and come again.
+static double logins_again(const struct series *series, uint32_t ago)
 {
     const uint32_t step = 300;
     double again = 0;
@@ -98,6 +98,13 @@ static double novel_logins(const struct series *series, uint32_t ago)
                          known_or(series_value(series, SIGNAL_logins_told_to_wait, window), 0);
         again = fmax(again, refused);
     }
+    return again;
+}
+
+// Log-ins that arrive in the short time from `ago` on, less those who may have come again.
+static double novel_logins(const struct series *series, uint32_t ago)
+{
+    double again = logins_again(series, ago);
     double arrived = series_value(series, SIGNAL_logins_arrived, (struct window){ago, ago - JUMP_MS});
     return fmax(0, known_or(arrived, 0) - again);
 }
@@ -172,6 +179,7 @@ static void take_load(struct scene *scene)
     double heavy = heavy_of(now, arrive), was_heavy = heavy_of(before, arrived);
     set(scene, FIGURE_login_jump, login_jump(scene), 1);
     set(scene, FIGURE_arrivals, arrive, arrived);
+    set(scene, FIGURE_newcomers, fmax(0, arrive - logins_again(scene->series, 0)), arrived);
     // Fronts count sources by the second: just after a step they still speak of before.
     bool stale =
         scene->now_ms - scene->detected->onset_ms < SOURCES_LATE_MS || scene->jumped_ms_ago < SOURCES_LATE_MS;
