@@ -18,7 +18,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define LATE_US 2000u
+#define LATE_US           2000u
+#define LOST_US           150000u // TCP sends again after 200 ms at the earliest (Linux; RFC 6298: a second)
+#define LOST_OTHERS_HEARD 3
 
 // The log's flush is a wait for the disk whoever of the committers does it.
 static const char activity_sql[] =
@@ -63,12 +65,22 @@ static uint64_t number_at(const PGresult *result, int column)
     return strtoull(PQgetvalue(result, 0, column), NULL, 10);
 }
 
+// Who is heard late while others are heard was lost on the way, there or back: a server that stands still
+// hears nobody.
+static bool was_lost(const struct postgres_service *service, uint64_t network_us)
+{
+    return network_us >= LOST_US && service->answers - service->reserved.answers_before >= LOST_OTHERS_HEARD;
+}
+
 bool postgres_eyes_probed(struct postgres_service *service, const PGresult *heartbeat, uint64_t now_ns)
 {
     uint64_t asked_us = service->reserved.asked_ns / 1000u, took_us = now_ns / 1000u - asked_us;
     uint64_t theirs_us = number_at(heartbeat, 2);
     uint64_t back_us = way_back_us(&service->eyes.way, asked_us, asked_us + took_us, number_at(heartbeat, 3));
     theirs_us = theirs_us < took_us ? theirs_us : took_us;
+    if (was_lost(service, took_us - theirs_us) && back_us < (took_us - theirs_us) / 2) {
+        back_us = (took_us - theirs_us) / 2;
+    }
     stats_count(STATS_database_probes);
     stats_add(STATS_database_probe_us, took_us);
     stats_add(STATS_database_server_us, theirs_us);

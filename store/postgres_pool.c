@@ -328,6 +328,7 @@ static void on_done(struct postgres_connection *connection, enum postgres_failur
     struct postgres_job *job = slot->job;
     uint64_t now_ns = clock_mono_ns();
     service->answered_ns = now_ns;
+    service->answers++;
     if (failure == POSTGRES_FAILED_POOLER) {
         react(service, failure); // before the job is sent again
     }

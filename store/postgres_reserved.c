@@ -63,6 +63,7 @@ static void ask(struct postgres_service *service, const char *sql, int count, co
 {
     service->reserved.asked = true;
     service->reserved.asked_ns = clock_mono_ns();
+    service->reserved.answers_before = service->answers;
     postgres_connection_ask(&service->reserved.connection, sql, count, values, ANSWER_NS / 1000000u);
 }
 

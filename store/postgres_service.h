@@ -108,8 +108,9 @@ struct postgres_service {
         bool asked;
         enum postgres_glance glance; // what was asked, beside the stages' questions
         uint64_t asked_ns, stage_ns, next_ns;
-        bool replaced;      // it alone was silent, and is made anew
-        char identity[128]; // of the server, "" before the first
+        uint64_t answers_before; // of the pool, when it was asked
+        bool replaced;           // it alone was silent, and is made anew
+        char identity[128];      // of the server, "" before the first
     } reserved;
     struct postgres_eyes eyes;
     bool migrated;
@@ -118,7 +119,7 @@ struct postgres_service {
     uint64_t begun_ns; // the core that is connected
     uint64_t last_alive, generation;
 
-    uint64_t answered_ns; // a connection of the pool, whatever it was
+    uint64_t answered_ns, answers; // of the pool's connections, whatever they were
     struct gate gate;
     uint32_t limit_admitted; // of the pool, when the gate was last told of all kinds
     size_t waiting_bytes;

@@ -177,3 +177,10 @@ void programs_forget(struct programs *programs)
 {
     programs->looked_ns = 0;
 }
+
+void programs_release(struct programs *programs)
+{
+    free(programs->spent);
+    free(programs->before);
+    *programs = (struct programs){0};
+}

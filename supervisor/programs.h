@@ -44,5 +44,6 @@ struct programs_ask {
                                  struct programs_use *use);
 // The next look is the first.
 void programs_forget(struct programs *programs);
+void programs_release(struct programs *programs);
 
 #endif

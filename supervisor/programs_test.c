@@ -53,8 +53,7 @@ static int teardown(void **state)
         gone(pid);
     }
     (void)rmdir(t.folder);
-    free(t.programs.spent);
-    free(t.programs.before);
+    programs_release(&t.programs);
     return 0;
 }
 

@@ -169,6 +169,7 @@ static void give_back(struct supervisor *supervisor)
     memory_release(&supervisor->sessions);
     memory_release(&supervisor->accounts);
     memory_release(&supervisor->stats);
+    programs_release(&supervisor->programs.programs);
     reload_passwords_close(supervisor->passwords, &supervisor->password_lists);
     folders_release(&supervisor->folders);
     slices_files_release(&supervisor->files);

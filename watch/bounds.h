@@ -55,6 +55,7 @@
 #define STATEMENT_FACTOR    4.0
 #define STATEMENT_RISE_MS   15.0
 #define STATEMENT_CALLS_MIN 3
+#define STATEMENT_FEW       1.9 // one slow call of a statement is chance
 
 #define CACHE_FULL    0.95 // of the session table's room
 #define CACHE_MISSED  0.15 // of the checks

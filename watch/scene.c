@@ -254,7 +254,7 @@ static void take_worst_statement(struct scene *scene)
         all.now += held.now;
         all.usual += held.usual;
         added += fmax(0, held.now - held.usual);
-        if (held.calls > 0 && held.now - held.usual > worst.now - worst.usual) {
+        if (held.calls >= STATEMENT_FEW && held.now - held.usual > worst.now - worst.usual) {
             worst = held;
             scene->operation = (int)i;
         }

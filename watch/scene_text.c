@@ -111,7 +111,7 @@ static void name_program(struct scene *scene)
 {
     const struct fact *fact = scene->program;
     if (fact == NULL) {
-        name(&scene->text_program, "not known, as stayd may not look at other processes here");
+        name(&scene->text_program, "not known");
     } else {
         name(&scene->text_program, "%.40s with %.1f processors (%s%sprocess %llu)", fact->name,
              (double)fact->a / 1000, fact->text, fact->text[0] == '\0' ? "" : ", mostly ",
