@@ -78,14 +78,15 @@ bool postgres_eyes_probed(struct postgres_service *service, const PGresult *hear
     uint64_t theirs_us = number_at(heartbeat, 2);
     uint64_t back_us = way_back_us(&service->eyes.way, asked_us, asked_us + took_us, number_at(heartbeat, 3));
     theirs_us = theirs_us < took_us ? theirs_us : took_us;
-    if (was_lost(service, took_us - theirs_us) && back_us < (took_us - theirs_us) / 2) {
-        back_us = (took_us - theirs_us) / 2;
+    uint64_t network_us = took_us - theirs_us;
+    if (was_lost(service, network_us) && back_us < network_us / 2) {
+        back_us = network_us / 2;
     }
     stats_count(STATS_database_probes);
     stats_add(STATS_database_probe_us, took_us);
     stats_add(STATS_database_server_us, theirs_us);
     stats_add(STATS_database_back_us, back_us);
-    service->eyes.network_us = took_us - theirs_us;
+    service->eyes.network_us = network_us;
     return took_us > 2 * service->eyes.way.quickest_us + LATE_US;
 }
 

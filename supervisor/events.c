@@ -27,6 +27,14 @@ static void keep_text(struct view *from, char *room, size_t size)
     *from = view_of(room, used);
 }
 
+void events_pass(struct supervisor *supervisor, const struct wire_event *event)
+{
+    struct process *watch = listener(supervisor);
+    if (watch != NULL) {
+        event_send(&watch->control, event);
+    }
+}
+
 void events_say(struct supervisor *supervisor, const struct wire_event *event)
 {
     struct events *events = &supervisor->events;
@@ -36,18 +44,7 @@ void events_say(struct supervisor *supervisor, const struct wire_event *event)
     kept->event.more = VIEW("");
     keep_text(&kept->event.name, kept->name, sizeof kept->name);
     keep_text(&kept->event.text, kept->text, sizeof kept->text);
-    struct process *watch = listener(supervisor);
-    if (watch != NULL) {
-        event_send(&watch->control, &kept->event);
-    }
-}
-
-void events_pass(struct supervisor *supervisor, const struct wire_event *event)
-{
-    struct process *watch = listener(supervisor);
-    if (watch != NULL) {
-        event_send(&watch->control, event);
-    }
+    events_pass(supervisor, &kept->event);
 }
 
 void events_again(struct process *watch)

@@ -67,16 +67,14 @@ static void say_busiest(struct supervisor *supervisor, const struct programs_use
                                                  .text = view_of_cstr(processes)});
 }
 
-static void show_programs(struct supervisor *supervisor, uint64_t others)
+static void show_programs(struct supervisor *supervisor, const cpu_set_t *mine, uint64_t others)
 {
     struct gauges_programs *looking = &supervisor->programs;
     int own[SUPERVISOR_PROCESSES_MAX + 2];
     const struct database *database = &supervisor->config->database;
     struct programs_use use;
-    cpu_set_t mine;
     uint64_t now_ns = clock_mono_ns();
-    if (sched_getaffinity(0, sizeof mine, &mine) != 0 ||
-        (double)others < GAUGES_PROGRAMS_FROM * 1000 * CPU_COUNT(&mine)) {
+    if ((double)others < GAUGES_PROGRAMS_FROM * 1000 * CPU_COUNT(mine)) {
         programs_forget(&looking->programs);
         stats_set(STATS_machine_processors_database, 0);
         return;
@@ -86,7 +84,7 @@ static void show_programs(struct supervisor *supervisor, uint64_t others)
     }
     own_processes(supervisor, own);
     const struct programs_ask ask = {.folder = "/proc",
-                                     .processors = &mine,
+                                     .processors = mine,
                                      .own = own,
                                      .database_here = database->postgres && !database->away,
                                      .now_ns = now_ns};
@@ -119,7 +117,7 @@ static void show_processors(struct supervisor *supervisor)
         uint64_t busy_ns = (now.ticks.busy - before->ticks.busy) * tick_ns;
         uint64_t others = busy_ns > own_ns ? share(busy_ns - own_ns, passed_ns) : 0;
         stats_set(STATS_machine_processors_others, others);
-        show_programs(supervisor, others);
+        show_programs(supervisor, &mine, others);
         stats_set(STATS_machine_processors_stolen,
                   share((now.ticks.stolen - before->ticks.stolen) * tick_ns, passed_ns));
     }

@@ -31,10 +31,9 @@ struct programs_use {
 };
 
 struct programs_ask {
-    const char *folder; // "/proc"
-    const cpu_set_t
-        *processors;    // only time on these counts, as far as the kernel tells where a process ran last
-    const int *own;     // stayd's processes, ended by 0
+    const char *folder;          // "/proc"
+    const cpu_set_t *processors; // time on others does not count, by where a process ran last
+    const int *own;              // stayd's processes, ended by 0
     bool database_here; // stayd's database runs on this machine: else its programs are like all others
     uint64_t now_ns;
 };

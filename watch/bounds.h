@@ -111,12 +111,11 @@
 #define HELD_SHARE         0.5   // an inferred cause has held for so much of the time since it first did
 #define CPU_EXPLAINS_TIMES 3.0   // what is slower than by this power has another cause
 #define CPU_OTHERS_TIMES   1.5   // as many processors as the statement can use are used, at least
-#define WAY_TIMES                                                                                            \
-    4.0 // a slow statement is explained by a way, or a disk, that became a quarter as much slower
-#define WAY_BEFORE_MS 500
-#define CPU_DELAYS_MS 20.0 // but to wait for a processor takes so long
-#define SHARE_MIN     0.06 // with less, a cause is not named
-#define SURE_WEIGHT   4.0  // as a factor of 55
+#define WAY_TIMES          4.0 // a way, or a disk, that became a quarter as much slower explains a slow statement
+#define WAY_BEFORE_MS      500
+#define CPU_DELAYS_MS      20.0 // but to wait for a processor takes so long
+#define SHARE_MIN          0.06 // with less, a cause is not named
+#define SURE_WEIGHT        4.0  // as a factor of 55
 
 // ---- opening and closing
 #define START_GRACE_S 10.0 // a stayd that has just started may be slow, and many may wait for it

@@ -21,8 +21,7 @@ struct cause_link {
     enum cause cause, other;
     double weight, other_weight;       // of each, as the diagnosis has it
     uint64_t first_ms, other_first_ms; // when each held first
-    const double
-        *rise; // [FIGURE_COUNT]: by how much a figure rose, on average while the cause that goes by it held
+    const double *rise; // [FIGURE_COUNT]: on average, while the cause that goes by the figure held
 };
 typedef bool cause_condition(const struct cause_link *link);
 
