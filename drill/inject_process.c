@@ -9,10 +9,10 @@
 #include <unistd.h>
 
 enum { REQUEST_MS = 200, HOGS_MAX = 8, RELOADS_A_RESTART = 10 };
-#define EVERY_S      1.5     // a fault that is done again and again
-#define RACE_US      40.0    // readers meet what they must not believe
-#define DISK_MS      150.0   // a sync
-#define LEAK_KIB     16384.0 // a heartbeat
+#define EVERY_S      1.5   // a fault that is done again and again
+#define RACE_US      40.0  // readers meet what they must not believe
+#define DISK_MS      150.0 // a sync
+#define LEAK_KIB_S   65536.0
 #define CLOCK_JUMP_S 7200.0
 #define WORSE_PASSES 24
 #define RELOAD_S     30.0
@@ -135,13 +135,13 @@ static bool full_end(struct injecting *injecting)
 
 static bool leak_begin(struct injecting *injecting)
 {
-    return inject_point("front_leak_kib", LEAK_KIB * injecting->strength);
+    return inject_point("front_leak_kib_s", LEAK_KIB_S * injecting->strength);
 }
 
 static bool leak_end(struct injecting *injecting)
 {
     (void)injecting;
-    return inject_point("front_leak_kib", 0);
+    return inject_point("front_leak_kib_s", 0);
 }
 
 static bool clock_begin(struct injecting *injecting)

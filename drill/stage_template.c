@@ -38,8 +38,10 @@ void stage_cache_folder(const struct stage_options *options, char *out, size_t s
 {
     const char *cache = getenv("XDG_CACHE_HOME");
     const char *home = getenv("HOME");
-    if (options->cache != NULL) {
-        snprintf(out, size, "%s", options->cache);
+    char here[PROGRAM_PATH_MAX];
+    if (options->cache != NULL) { // PostgreSQL's programs are started in another folder
+        bool relative = options->cache[0] != '/' && getcwd(here, sizeof(here)) != NULL;
+        snprintf(out, size, "%s%s%s", relative ? here : "", relative ? "/" : "", options->cache);
     } else if (cache != NULL && cache[0] == '/') {
         snprintf(out, size, "%s/stayd/drill", cache);
     } else if (getuid() == 0 || home == NULL || home[0] != '/') {
