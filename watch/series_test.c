@@ -230,6 +230,35 @@ static void connections_are_no_leak(void **state)
     assert_int_equal(leaking(), 0);
 }
 
+// The supervisor reads a process's memory now and then, and not on the dot.
+static bool is_found_when_read_every(unsigned every_ms, unsigned phase_ms)
+{
+    enum { LEAK_BYTES_A_MS = 65536, LATE_MS = 40 };
+    unsigned reading = 0;
+    bool found = false;
+    hash->pid++; // its growth begins anew
+    hash->started_ns = 1;
+    for (unsigned at_ms = 0; at_ms < 12000 && !found; at_ms += 20) {
+        unsigned due_ms = phase_ms + reading * every_ms + (reading % 2) * LATE_MS;
+        if (at_ms >= due_ms) {
+            hash->counter[STATS_process_memory_bytes] = 1000000 + at_ms * (uint64_t)LEAK_BYTES_A_MS;
+            reading++;
+        }
+        take(20);
+        found = leaking() >= 0;
+    }
+    return found;
+}
+
+// Read once a second, next to the turn of watch's seconds, every other of these would seem not to grow.
+static void a_leak_is_found_whenever_it_is_read(void **state)
+{
+    (void)state;
+    for (unsigned phase_ms = 0; phase_ms < 1000; phase_ms += 20) {
+        assert_true(is_found_when_read_every(700, phase_ms));
+    }
+}
+
 // One write is made durable after the other; `each_ms` is what it takes.
 static bool disk_is_slow_after(struct changes *changes, unsigned each_ms, unsigned writes)
 {
@@ -279,6 +308,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(requests_by_answer, before, after),
         cmocka_unit_test_setup_teardown(growth_of_a_process, before, after),
         cmocka_unit_test_setup_teardown(connections_are_no_leak, before, after),
+        cmocka_unit_test_setup_teardown(a_leak_is_found_whenever_it_is_read, before, after),
         cmocka_unit_test_setup_teardown(few_writes_that_take_long, before, after),
         cmocka_unit_test_setup_teardown(steps_of_the_clock, before, after),
     };
