@@ -68,6 +68,7 @@ struct drill_options {
 struct drill_machine {
     double load_processors; // that the load and the drill used
     double yardstick_ms;    // processor time of the same work (drill/yardstick.h); 0: not measured
+    double scan_ms;         // and of one reading of the table of accounts (drill/scans.h); 0: not measured
 };
 
 struct drill_measured {
@@ -79,9 +80,9 @@ struct drill_measured {
     uint64_t injected_at_ms;                         // wall clock
     int64_t detected_ms, diagnosed_ms, recovered_ms; // -1: never
     int64_t answered_ms; // since the fault began, when the person named a cause; -1: never
-    struct drill_machine at_peak, at_degraded_peak, in_fault;
-    double login_peak, degraded_peak, able, used_percent; // 0: not measured
-    unsigned times;                                       // how often the fault was done
+    struct drill_machine alone, at_peak, at_degraded_peak, in_fault; // alone: only the statement ran
+    double login_peak, degraded_peak, able, used_percent;            // 0: not measured
+    unsigned times;                                                  // how often the fault was done
 };
 
 enum drill_end { DRILL_PASSED, DRILL_FAILED, DRILL_BROKEN, DRILL_UNAVAILABLE, DRILL_STOPPED };

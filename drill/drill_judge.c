@@ -32,12 +32,25 @@ static void measure_people(struct play *play)
 
 // What could be done once, by what the machine is like now. What the load itself takes of it is not stayd's
 // to use.
-static double now_able(const struct drill_machine *once, const struct drill_machine *now)
+static double now_left(const struct drill_machine *once, const struct drill_machine *now)
 {
     double processors = (double)sysconf(_SC_NPROCESSORS_ONLN);
-    double left = fmin(1, (processors - now->load_processors) / (processors - once->load_processors));
-    return once->yardstick_ms > 0 && now->yardstick_ms > 0 ? left * once->yardstick_ms / now->yardstick_ms
-                                                           : left;
+    return fmin(1, (processors - now->load_processors) / (processors - once->load_processors));
+}
+
+static double now_as_fast(double once_ms, double now_ms)
+{
+    return once_ms > 0 && now_ms > 0 ? once_ms / now_ms : 1;
+}
+
+static double able_to_hash(const struct drill_machine *once, const struct drill_machine *now)
+{
+    return now_left(once, now) * now_as_fast(once->yardstick_ms, now->yardstick_ms);
+}
+
+static double able_to_scan(const struct drill_machine *once, const struct drill_machine *now)
+{
+    return now_left(once, now) * now_as_fast(once->scan_ms, now->scan_ms);
 }
 
 // The share of what the database can do so that was done, once the bulkhead had closed.
@@ -45,16 +58,15 @@ static void measure_use(struct play *play)
 {
     struct drill_measured *measured = &play->result->measured;
     enum storm_class slow = play->row->slow;
-    double from_s = play->begun_s + SETTLE_S;
+    bool of_degraded = (play->row->bars & DRILL_OF_DEGRADED_PEAK) != 0;
+    double from_s = play->begun_s + (of_degraded ? PLAY_DEGRADED_SETTLED_S : SETTLE_S);
     uint64_t begin_ns = play->score.begin_mono_ns;
     measured->in_fault.yardstick_ms = yardstick_ms(&play->yardstick, begin_ns + (uint64_t)(from_s * 1e9),
                                                    begin_ns + (uint64_t)(play->asked_to_end_s * 1e9));
-    double peak = measured->login_peak * now_able(&measured->at_peak, &measured->in_fault);
-    double degraded = measured->degraded_peak * now_able(&measured->at_degraded_peak, &measured->in_fault);
-    // The statement was alone then. The yardstick can't tell how fast it is: scans and hashes wait for
-    // different things.
-    static const struct drill_machine alone;
-    double rates = now_able(&alone, &measured->in_fault);
+    double peak = measured->login_peak * able_to_hash(&measured->at_peak, &measured->in_fault);
+    double degraded =
+        measured->degraded_peak * able_to_scan(&measured->at_degraded_peak, &measured->in_fault);
+    double rates = able_to_scan(&measured->alone, &measured->in_fault);
     double each_s = slow == STORM_login && peak > 0 ? 1 / peak : 0;
     for (unsigned i = 0; i < play->injections; i++) {
         each_s += play->injecting[i].rate > 0 ? 1 / (play->injecting[i].rate * rates) : 0;

@@ -19,16 +19,15 @@ enum {
     CPU_STEP_MS = 100,
     CPU_STEPS = 20,
 };
-#define CHECK_RATE         200.0
-#define LOGIN_RATE         4.0
-#define CHANGE_RATE        3.0
-#define PEAK_OFFERED       400.0
-#define PEAK_SETTLED_S     0.5
-#define PEAK_SECONDS       5.0
-#define DEGRADED_SETTLED_S 3.0
-#define DEGRADED_SECONDS   9.0
-#define BESIDE_LASTS_S     2.0 // longer than what it stands beside
-#define MARGIN_S           60.0
+#define CHECK_RATE       200.0
+#define LOGIN_RATE       4.0
+#define CHANGE_RATE      3.0
+#define PEAK_OFFERED     400.0
+#define PEAK_SETTLED_S   0.5
+#define PEAK_SECONDS     5.0
+#define DEGRADED_SECONDS 9.0
+#define BESIDE_LASTS_S   2.0 // longer than what it stands beside
+#define MARGIN_S         60.0
 
 static void storm_words(const struct play *play, const struct load *load, const char *log,
                         const char *words[static PROGRAM_WORDS_MAX])
@@ -185,15 +184,19 @@ static bool measure_degraded(struct play *play, struct load usual)
     struct injecting *injecting = &play->injecting[0];
     struct peak peak = {0};
     stage_say(&play->stage, "measuring how many it can do while the fault lasts");
+    scans_begin(&play->scans);
     if (!injection->begin(injecting)) {
         return play_fail(play, "%s", injecting->problem);
     }
-    bool done = measure_log_ins(play, &usual, DEGRADED_SETTLED_S, DEGRADED_SECONDS, &peak);
+    bool done = measure_log_ins(play, &usual, PLAY_DEGRADED_SETTLED_S, DEGRADED_SECONDS, &peak);
+    scans_end(&play->scans);
     play->result->measured.at_degraded_peak = peak.machine;
     play->result->measured.degraded_peak = done ? (double)peak.answers.ok / DEGRADED_SECONDS : 0;
     if (!injection->end(injecting)) {
         return play_fail(play, "%s", injecting->problem);
     }
+    stage_stop_stayd(&play->stage);
+    play->result->measured.at_degraded_peak.scan_ms = scans_settle(&play->scans, SCANS_OF_INDEX);
     return done && (psql_run(&play->stage.psql, "CHECKPOINT", CHECKPOINT_MS) ||
                     play_fail(play, "No checkpoint was made."));
 }

@@ -4,11 +4,15 @@
 #define DRILL_DRILL_PARTS_H
 
 #include "drill/drill.h"
+#include "drill/scans.h"
 #include "drill/yardstick.h"
 
 #include <stdio.h>
 
 enum { PLAY_LOAD_BEGINS_MS = 60000 }; // storm makes its accounts first, where none are given
+
+// What is done without a spike, and with one, is counted from as long after the fault's beginning.
+#define PLAY_DEGRADED_SETTLED_S 3.0
 
 enum play_phase { PLAY_QUIET, PLAY_FAULT, PLAY_AFTER };
 
@@ -26,13 +30,15 @@ struct play {
     struct program storm;
     struct program beside;      // who asks while the log-ins' peak is measured
     struct yardstick yardstick; // where what the machine can do is measured
+    struct scans scans;
     struct score score;
     FILE *log;
     char log_file[PROGRAM_PATH_MAX], storm_file[PROGRAM_PATH_MAX], url[64], users[16];
     enum play_phase phase;
-    bool unwell_before;                               // stayd said that something was wrong when nothing was
-    double begun_s, asked_to_end_s, ended_s, live_ms; // seconds since the load began
-    double load_cpu_s;                                // processor time of the load, until the fault began
+    bool unwell_before;                      // stayd said that something was wrong when nothing was
+    double begun_s, asked_to_end_s, ended_s; // seconds since the load began
+    double ask_ms, live_ms;                  // the next question, the next line; milliseconds since
+    double load_cpu_s;                       // processor time of the load, until the fault began
 };
 
 struct load {

@@ -83,8 +83,8 @@ static json_t *classes_json(const struct drill_measured *measured)
 
 static json_t *machine_json(const struct drill_machine *machine)
 {
-    return json_pack("{s:f, s:f}", "load_processors", machine->load_processors, "yardstick_ms",
-                     machine->yardstick_ms);
+    return json_pack("{s:f, s:f, s:f}", "load_processors", machine->load_processors, "yardstick_ms",
+                     machine->yardstick_ms, "scan_ms", machine->scan_ms);
 }
 
 static void add_whole(json_t *object, const struct drill_result *result, enum drill_end end)
@@ -97,8 +97,9 @@ static void add_whole(json_t *object, const struct drill_result *result, enum dr
     json_object_set_new(object, "classes", classes_json(measured));
     json_object_set_new(object, "login_peak_per_second", json_real(measured->login_peak));
     json_object_set_new(object, "machine",
-                        json_pack("{s:o, s:o, s:o}", "at_peak", machine_json(&measured->at_peak),
-                                  "at_degraded_peak", machine_json(&measured->at_degraded_peak), "in_fault",
+                        json_pack("{s:o, s:o, s:o, s:o}", "alone", machine_json(&measured->alone), "at_peak",
+                                  machine_json(&measured->at_peak), "at_degraded_peak",
+                                  machine_json(&measured->at_degraded_peak), "in_fault",
                                   machine_json(&measured->in_fault)));
     json_object_set_new(object, "degraded_peak_per_second", json_real(measured->degraded_peak));
     json_object_set_new(object, "able_per_second", json_real(measured->able));

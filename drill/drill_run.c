@@ -18,7 +18,8 @@
 #include <unistd.h>
 
 enum {
-    ASK_EVERY_MS = 10,
+    TURN_MS = 10,
+    ASK_EVERY_MS = 50, // an answer costs stayd something, too: a hundred a second took 2 % of a processor
     LIVE_EVERY_MS = 250,
     STORM_ENDS_MS = 20000,
 };
@@ -98,6 +99,7 @@ static void show_live(struct play *play, double at_s)
 static bool begin_fault(struct play *play)
 {
     play->phase = PLAY_FAULT;
+    scans_begin(&play->scans);
     uint64_t wall_ms = program_wall_ms();
     play->result->measured.injected_at_ms = wall_ms;
     play->unwell_before = play->watch.state[0] != '\0' && strcmp(play->watch.state, "healthy") != 0;
@@ -118,6 +120,7 @@ static bool end_fault(struct play *play)
     play->asked_to_end_s = now_s(play);
     play->result->measured.in_fault.load_processors =
         (play_load_cpu_s(play) - play->load_cpu_s) / (play->asked_to_end_s - play->begun_s);
+    scans_end(&play->scans);
     for (unsigned i = 0; i < play->injections; i++) {
         if (!play->injection[i]->end(&play->injecting[i])) {
             return play_fail(play, "%s", play->injecting[i].problem);
@@ -153,7 +156,10 @@ static bool one_turn(struct play *play, double at_s)
     } else if (play->phase == PLAY_FAULT) {
         turn_fault(play, at_s - play->begun_s);
     }
-    verdict_watch_ask(&play->watch);
+    if (at_s * 1000 >= play->ask_ms) {
+        play->ask_ms = at_s * 1000 + ASK_EVERY_MS;
+        verdict_watch_ask(&play->watch);
+    }
     if (options->live != NULL && at_s * 1000 >= play->live_ms) {
         play->live_ms = at_s * 1000 + LIVE_EVERY_MS;
         if (!read_log(play)) {
@@ -174,7 +180,7 @@ static bool run_load(struct play *play)
     bool done = wait_for_load(play);
     while (done && !stopping(play) && !is_over(play, now_s(play))) {
         done = one_turn(play, now_s(play));
-        program_pause(ASK_EVERY_MS);
+        program_pause(TURN_MS);
     }
     // An end by hand, or by a failure, is an end of the fault, too.
     if (play->phase == PLAY_FAULT) {
@@ -248,11 +254,16 @@ static bool take_injection(struct play *play, const struct drill_row *row)
 
 static bool prepare(struct play *play)
 {
+    play->scans.stage = play->injections == 1 && play->injection[0]->scans ? &play->stage : NULL;
+    (void)scans_settle(&play->scans, 0); // what was read so far
+    scans_begin(&play->scans);
     for (unsigned i = 0; i < play->injections; i++) {
         if (play->injection[i]->prepare != NULL && !play->injection[i]->prepare(&play->injecting[i])) {
             return play_fail(play, "%s", play->injecting[i].problem);
         }
     }
+    scans_end(&play->scans);
+    play->result->measured.alone.scan_ms = scans_settle(&play->scans, 0);
     return true;
 }
 
@@ -295,8 +306,10 @@ static enum drill_end perform(struct play *play)
     if (!play_start_load(play, &load) || !run_load(play)) {
         return DRILL_BROKEN;
     }
-    play_measure(play);
     play_keep(play);
+    stage_stop_stayd(&play->stage);
+    play->result->measured.in_fault.scan_ms = scans_settle(&play->scans, SCANS_OF_INDEX);
+    play_measure(play);
     return play_judge(play) ? DRILL_PASSED : DRILL_FAILED;
 }
 

@@ -44,6 +44,7 @@ struct injection {
     // When the first harm was done, of a fault that lies in wait, or when stayd could notice it: monotonic
     // ns, 0: not yet. NULL: at once.
     uint64_t (*onset)(const struct injecting *injecting);
+    bool scans; // while it lasts, each log-in has the database read the whole table of accounts
 };
 
 const struct injection *injection_find(const char *name);

@@ -218,7 +218,8 @@ static bool network_end(struct injecting *injecting)
 }
 
 const struct injection inject_database[] = {
-    {"login-index", INJECT_DATABASE, login_index_prepare, login_index_begin, NULL, login_index_end},
+    {"login-index", INJECT_DATABASE, login_index_prepare, login_index_begin, NULL, login_index_end, NULL,
+     true},
     {"change-index", INJECT_DATABASE, change_index_prepare, change_index_begin, NULL, change_index_end},
     {"lock", INJECT_DATABASE, NULL, lock_begin, NULL, lock_end},
     {"database-gone", INJECT_DATABASE, NULL, gone_begin, NULL, gone_end},

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
@@ -262,23 +263,55 @@ static void release(struct program *program)
     program->in = program->out = -1;
 }
 
+// By their numbers in proc(5); the times are in ticks, "ended" those of children that ended.
+enum stat_field {
+    STAT_PARENT = 4,
+    STAT_USER = 14,
+    STAT_SYSTEM,
+    STAT_ENDED_USER,
+    STAT_ENDED_SYSTEM,
+    STAT_FIELDS
+};
+
+static bool read_stat(pid_t pid, double field[static STAT_FIELDS])
+{
+    char path[64], text[1024];
+    snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+    char *at = pid > 0 && program_read_file(path, text, sizeof(text)) ? strrchr(text, ')') : NULL;
+    if (at == NULL || strlen(at) < 4) { // ") S "; its name may hold anything
+        return false;
+    }
+    at += 3;
+    for (unsigned i = STAT_PARENT; i < STAT_FIELDS; i++) {
+        field[i] = strtod(at, &at);
+    }
+    return true;
+}
+
 double program_cpu_s(const struct program *program)
 {
-    enum { BEFORE_USER = 12 }; // fields between the name and the processor time; proc(5)
-    char path[64], text[1024];
-    snprintf(path, sizeof(path), "/proc/%d/stat", (int)program->pid);
-    if (program->pid <= 0 || !program_read_file(path, text, sizeof(text))) {
-        return 0;
+    double field[STAT_FIELDS];
+    return read_stat(program->pid, field)
+               ? (field[STAT_USER] + field[STAT_SYSTEM]) / (double)sysconf(_SC_CLK_TCK)
+               : 0;
+}
+
+double program_family_cpu_s(const struct program *program)
+{
+    double field[STAT_FIELDS], ticks = 0;
+    DIR *list = opendir("/proc");
+    for (const struct dirent *entry; list != NULL && (entry = readdir(list)) != NULL;) {
+        pid_t pid = (pid_t)strtol(entry->d_name, NULL, 10);
+        bool itself = pid > 0 && pid == program->pid;
+        if (pid > 0 && read_stat(pid, field) && (itself || (pid_t)field[STAT_PARENT] == program->pid)) {
+            ticks += field[STAT_USER] + field[STAT_SYSTEM];
+            ticks += itself ? field[STAT_ENDED_USER] + field[STAT_ENDED_SYSTEM] : 0;
+        }
     }
-    char *at = strrchr(text, ')'); // its name may hold anything
-    for (unsigned i = 0; i < BEFORE_USER && at != NULL; i++) {
-        at = strchr(at + 1, ' ');
+    if (list != NULL) {
+        closedir(list);
     }
-    if (at == NULL) {
-        return 0;
-    }
-    double user = strtod(at, &at);
-    return (user + strtod(at, NULL)) / (double)sysconf(_SC_CLK_TCK);
+    return ticks / (double)sysconf(_SC_CLK_TCK);
 }
 
 bool program_ended(struct program *program)

@@ -31,9 +31,11 @@ struct program_options {
 [[nodiscard]] bool program_start(struct program *program, const struct program_options *options);
 // A process of this program itself, which does `work` until it is stopped.
 [[nodiscard]] bool program_fork(struct program *program, void (*work)(void *context), void *context);
-// True when it has ended; its status is kept then.
 // Processor time it has used so far; 0: it has ended.
 double program_cpu_s(const struct program *program);
+// And of its children, those that have ended among them.
+double program_family_cpu_s(const struct program *program);
+// True when it has ended; its status is kept then.
 bool program_ended(struct program *program);
 // Waits; false when it still runs.
 bool program_wait(struct program *program, uint64_t timeout_ms);

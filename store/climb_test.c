@@ -10,7 +10,8 @@
 
 struct database {
     double processors;
-    double work_ms; // of one statement, on a processor
+    double work_ms;    // of one statement, on a processor
+    double crowded_ms; // more for each beyond the processors
     double way_ms;
     struct climb climb;
     uint32_t most;
@@ -34,6 +35,8 @@ static void turn(struct database *database)
     const double step_ms = 1;
     fill(database);
     double share = database->running > database->processors ? database->processors / database->running : 1;
+    double beyond = database->running > database->processors ? database->running - database->processors : 0;
+    share *= database->work_ms / (database->work_ms + beyond * database->crowded_ms);
     database->now_ms += step_ms;
     database->beyond_ms += database->running > database->processors ? step_ms : 0;
     for (uint32_t i = 0; i < database->running; i++) {
@@ -86,6 +89,29 @@ static void two_processors_are_used_soon(void **state)
     assert_in_range((uint64_t)database.done, 1290, 1360);
 }
 
+static void a_try_at_a_busy_moment_is_made_again_soon(void **state)
+{
+    (void)state;
+    struct database database = {.processors = 1, .work_ms = 90, .most = 6, .now_ms = 5000};
+    pass(&database, 1.5); // one of the two has other work
+    assert_int_equal(climb_level(&database.climb), 1);
+    database.processors = 2;
+    pass(&database, 2.5);
+    assert_in_range(climb_level(&database.climb), 2, 3);
+}
+
+// Processors that were free are taken by others: what was worth while is so no longer.
+static void a_level_that_is_not_worth_while_is_left(void **state)
+{
+    (void)state;
+    struct database database = {.processors = 4, .work_ms = 90, .crowded_ms = 12, .most = 6, .now_ms = 5000};
+    pass(&database, 4);
+    assert_in_range(climb_level(&database.climb), 4, 5);
+    database.processors = 2.4;
+    pass(&database, 8);
+    assert_in_range(climb_proven(&database.climb), 2, 3);
+}
+
 static void eight_processors_are_used(void **state)
 {
     (void)state;
@@ -94,6 +120,8 @@ static void eight_processors_are_used(void **state)
     assert_in_range(climb_level(&database.climb), 5, 10); // the last ones add less than a fifth each
     database.most = 3;
     pass(&database, 1);
+    assert_int_equal(climb_level(&database.climb), 3);
+    pass(&database, 20);
     assert_int_equal(climb_level(&database.climb), 3);
 }
 
@@ -120,8 +148,12 @@ static void another_fault_begins_anew(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(on_one_processor_it_stays_one), cmocka_unit_test(two_processors_are_used_soon),
-        cmocka_unit_test(eight_processors_are_used),     cmocka_unit_test(over_a_long_way_all_may_go),
+        cmocka_unit_test(on_one_processor_it_stays_one),
+        cmocka_unit_test(two_processors_are_used_soon),
+        cmocka_unit_test(a_try_at_a_busy_moment_is_made_again_soon),
+        cmocka_unit_test(a_level_that_is_not_worth_while_is_left),
+        cmocka_unit_test(eight_processors_are_used),
+        cmocka_unit_test(over_a_long_way_all_may_go),
         cmocka_unit_test(another_fault_begins_anew),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -77,7 +77,7 @@ static void no_kind_takes_all_and_a_slow_one_takes_one(void **state)
     assert_int_equal(pool_share(&pool, 1), 3);   // the others are as they were
     run_all(&pool, 0, 150000, 400);              // a minute of it
     assert_in_range(pool_share(&pool, 0), 1, 2); // two, while it is tried whether that helps
-    assert_int_equal(pool.kind[0].climb.usual_level, 1);
+    assert_int_equal(pool.kind[0].climb.proven, 1);
     run(&pool, 0, 800, 30); // it is back
     assert_int_equal(pool_share(&pool, 0), 3);
 }
