@@ -39,7 +39,7 @@ static bool wait_until_alone(const struct scans *scans)
     return done && others <= 0;
 }
 
-double scans_settle(struct scans *scans, unsigned own)
+double scans_settle(struct scans *scans, unsigned apart)
 {
     double rows, before = scans->count;
     if (scans->stage == NULL || !wait_until_alone(scans) ||
@@ -47,6 +47,6 @@ double scans_settle(struct scans *scans, unsigned own)
         return 0;
     }
     scans->count = rows / scans->stage->options->accounts;
-    double others = scans->count - before - own;
+    double others = scans->count - before - apart;
     return others > 0 ? 1000 * scans->used_s / others : 0;
 }

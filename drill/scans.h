@@ -20,7 +20,7 @@ struct scans {
 void scans_begin(struct scans *scans);
 void scans_end(struct scans *scans);
 // Once those who read have left (a server's session tells what it read at its end), the processor time of
-// each reading since the last call, in ms, without `own` readings of the drill's; 0: not known.
-double scans_settle(struct scans *scans, unsigned own);
+// each reading since the last call, in ms, without `apart` readings whose time is not in it; 0: not known.
+double scans_settle(struct scans *scans, unsigned apart);
 
 #endif
