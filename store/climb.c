@@ -2,6 +2,7 @@
 // The climb of a slow kind, see climb.h. Runs in stayd-store.
 #include "store/climb.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 static void stand_at(struct climb *climb, uint32_t level)

@@ -13,7 +13,6 @@
 #ifndef STORE_CLIMB_H
 #define STORE_CLIMB_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
 #define CLIMB_GAIN_PERCENT  120

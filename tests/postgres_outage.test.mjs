@@ -117,8 +117,10 @@ for (const [name, way] of Object.entries(ways)) {
       const [store] = server.kill('stayd-store');
       await until(() => server.children()['stayd-store']?.some((pid) => pid !== store), { what: 'another store' });
       await over('after the store was killed');
-      server.kill('stayd-core');
+      const [core] = server.kill('stayd-core');
       await over('after core was killed');
+      // A front that has not noticed yet would still call itself ready.
+      await until(() => server.children()['stayd-core']?.some((pid) => pid !== core), { what: 'another core' });
       await server.ready(5000);
       await storeDown();
       await holdsThrough(known);
